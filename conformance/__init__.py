@@ -1,0 +1,1 @@
+"""The suite: what is required of a target. Never imports `reference`."""

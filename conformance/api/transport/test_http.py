@@ -1,0 +1,82 @@
+"""HTTP: routes, methods, content types, encodings."""
+
+import json
+
+import pytest
+
+from conformance.api import expect, http
+from conformance.requirements import MUST, SHOULD, requirement
+
+
+@requirement("api/transport/unknown-route", MUST, source="RFC 9110, section 15.5.5")
+def test_unknown_route(client):
+    """A route that does not exist MUST be answered with 404.
+
+    Clients probe for what a server can do; a 200 makes them use what is not there.
+    """
+    expect.status(client.get("/no/such/route"), 404)
+
+
+@requirement("api/transport/unknown-route-json", SHOULD, source="vLLM")
+def test_unknown_route_json(client):
+    """The 404 of a route that does not exist SHOULD be JSON.
+
+    Clients read a message from every error; an HTML page is shown as such to the person.
+    """
+    expect.json_object(client.get("/no/such/route"))
+
+
+@requirement("api/transport/wrong-method", SHOULD, source="RFC 9110, section 15.5.6; vLLM")
+def test_wrong_method(client):
+    """GET on the chat route SHOULD be answered with 405.
+
+    It tells the person that the route is right and the method is not.
+    """
+    expect.status(client.get("/chat/completions"), 405)
+
+
+@pytest.mark.parametrize("answer", http.ANSWERS)
+@requirement("api/transport/json-content-type", MUST, source="RFC 8259, section 11")
+def test_json_content_type(ask, answer):
+    """JSON answers, errors included, MUST have the content type application/json.
+
+    Clients choose how to read an answer by its type: another one is handed on as a string.
+    """
+    expect.json_content_type(http.ANSWERS[answer](ask))
+
+
+@requirement("api/transport/utf8-escaped", MUST, source="RFC 8259, sections 7 and 8.1")
+def test_utf8_escaped(ask):
+    r"""A prompt MUST mean the same in UTF-8 and with its characters escaped as \uXXXX.
+
+    Python's clients escape, JavaScript's do not; a server that reads bytes or halves of surrogate
+    pairs sees another prompt for one of them.
+    """
+    body = ask.chat_body("Grüße, 世界 🙂", max_tokens=1)
+    plain = ask.client.post("/chat/completions", body)
+    escaped = ask.client.request("POST", "/chat/completions", content=json.dumps(body).encode())
+    expect.same_counts(expect.chat_usage(escaped), expect.chat_usage(plain), what="An escaped prompt's")
+
+
+@requirement("api/transport/request-charset", MUST, source="RFC 9110, section 8.3.2")
+def test_request_charset(ask):
+    """A request whose content type names its charset MUST be accepted.
+
+    Java's and .NET's clients send `application/json; charset=utf-8`.
+    """
+    typed = {"Content-Type": "application/json; charset=utf-8"}
+    body = ask.chat_body("Hi", max_tokens=1)
+    expect.chat(ask.client.post("/chat/completions", body, headers=typed))
+
+
+@requirement("api/transport/request-not-json", SHOULD, source="vLLM; WHATWG Fetch (CORS)")
+def test_request_not_json(ask):
+    """A request that is not declared as JSON SHOULD be refused with 400, 415 or 422.
+
+    Browsers let any web page send plain text to a server on the person's own machine without
+    asking it first; only the content type of JSON makes them ask.
+    """
+    typed = {"Content-Type": "text/plain"}
+    body = ask.chat_body("Hi", max_tokens=1)
+    response = ask.client.post("/chat/completions", body, headers=typed)
+    expect.refused(response, what="A request of type text/plain", statuses={400, 415, 422})

@@ -1,0 +1,65 @@
+"""Every requirement of the suite, found by collecting it as pytest does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from conformance.requirements import Requirement, requirement_of
+
+SUITE = Path(__file__).parent
+PARTS = ("api",)
+"""The folders below the suite that hold requirements on a server."""
+
+
+def pytest_arguments() -> list[str]:
+    """Arguments that run the suite whatever stands in the current folder's own configuration."""
+    return [
+        *(str(SUITE / part) for part in PARTS),
+        f"--rootdir={SUITE.parent}",
+        f"--config-file={os.devnull}",
+        "-p",
+        "conformance.plugin",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:terminal",
+    ]
+
+
+def run_pytest(arguments: Sequence[str], plugins: Sequence[object]) -> int:
+    """Run pytest in this process, free of a person's own pytest settings and plugins."""
+    kept = dict(os.environ)
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    # Inherited by xdist's workers, for which imports are most of the time to start.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        return int(pytest.main([*pytest_arguments(), *arguments], plugins=list(plugins)))
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+
+
+class _Collector:
+    def __init__(self) -> None:
+        self.requirements: list[Requirement] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        self.requirements = [found for item in items if (found := requirement_of(item))]
+
+
+def requirements() -> list[Requirement]:
+    """Every requirement of every profile, in the order of their ids.
+
+    Raises:
+        RuntimeError: the suite cannot be collected.
+    """
+    collector = _Collector()
+    code = run_pytest(["--collect-only"], [collector])
+    if code != pytest.ExitCode.OK or not collector.requirements:
+        raise RuntimeError(f"the suite cannot be collected (pytest ended with {code})")
+    return sorted(collector.requirements, key=lambda found: found.id)

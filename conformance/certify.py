@@ -1,0 +1,266 @@
+"""One certification: from options to a target, and from results to a certificate.
+
+Used by the pytest plugin, and through it by the `maccord` command.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from rich.console import Console
+
+import fixtures.models
+from conformance.known_failures import KnownFailures
+from conformance.options import Options
+from conformance.outcomes import judge
+from conformance.report import certificate as report
+from conformance.report import write_report
+from conformance.report.facts import machine_facts, suite_facts
+from conformance.run import RunFolder
+from conformance.targets import recipes
+from conformance.targets.client import Client, NoAnswer, TransportFailure
+from conformance.targets.errors import TargetError
+from conformance.targets.probe import probe
+from conformance.targets.progress import Display
+from conformance.targets.server import ServerTarget, started
+
+DEFAULT_BACKEND = "mlx-lm"
+DEFAULT_MODEL = "SmolLM2-135M-Instruct"
+ALL_PROFILES = "all"
+WARM_UP_TIMEOUT_S = 120.0
+LOG_TAIL_LINES = 40
+
+
+@dataclass
+class Certification:
+    """A run in the process that owns the target.
+
+    `begin` finds or starts the target, `finish` judges and writes the report, `close` ends a
+    server that was started.
+    """
+
+    options: Options
+    folder: RunFolder
+    target: ServerTarget
+    began: float
+    ready: float
+    stack: ExitStack
+    workers: int = 1
+    certificate: report.Certificate | None = None
+    files: list[Path] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, options: Options, console: Console | None = None) -> Self:
+        """Find or start the target and see that it answers.
+
+        Raises:
+            TargetError: there is no target to measure; its first sentence says why.
+            KnownFailuresError: the known-failures file cannot be used.
+        """
+        began = time.time()
+        _known_failures(options)
+        options.api_key()
+        with ExitStack() as stack:
+            parent = options.report or _temporary_folder(stack)
+            folder = RunFolder(parent / "run")
+            folder.reset()
+            target = _target(options, folder, stack, console or Console(stderr=True))
+            _warm_up(options, target)
+            return cls(options, folder, target, began, time.time(), stack.pop_all())
+
+    @property
+    def deadline(self) -> float:
+        """When the run must be over, seconds since the epoch."""
+        return self.ready + self.options.run_deadline_s
+
+    def worker_crashed(self, nodeid: str) -> None:
+        """Record ERROR for the requirement that a worker process died on."""
+        for planned in self.folder.planned():
+            if planned.nodeid == nodeid:
+                self.folder.record(planned.unmeasured("A worker of the suite crashed on it"))
+
+    def finish(self, *, interrupted: bool) -> int:
+        """Judge, write the report where one was asked for, and return the exit code.
+
+        A planned requirement without a result is an ERROR: it never leaves the denominator.
+        """
+        finished = time.time()
+        measured = {result.id: result for result in self.folder.results()}
+        planned = self.folder.planned()
+        results = [
+            measured.get(p.id) or p.unmeasured("Not measured: the run ended before its turn")
+            for p in planned
+        ]
+        complete = not interrupted and len(planned) == sum(p.id in measured for p in planned)
+        lost = self.folder.lost()
+        verdict = judge(
+            [(result.level, result.outcome) for result in results],
+            expected_total=len(results),
+            void=f"{lost}." if lost else None if complete else "the run was interrupted.",
+        )
+        void = verdict.exit_code == 2
+        known = _known_failures(self.options)
+        self.certificate = report.Certificate(
+            verdict=verdict,
+            complete=complete,
+            profile=self.options.profile or ALL_PROFILES,
+            target=_described(self.target),
+            control=None,
+            suite=suite_facts(),
+            machine=machine_facts(),
+            started=_iso(self.began),
+            finished=_iso(finished),
+            duration_s=round(finished - self.began, 1),
+            phases={
+                "start": round(self.ready - self.began, 1),
+                "requests": round(finished - self.ready, 1),
+            },
+            workers=self.workers,
+            expected_total=len(results),
+            results=results,
+            known_failures=_stated(known) if known else None,
+            log_tail=_log_tail(self.target) if void else None,
+        )
+        if self.options.report:
+            self.files = write_report(self.certificate, self.options.report)
+        return verdict.exit_code
+
+    def close(self) -> None:
+        """End a server that was started for this run."""
+        self.stack.close()
+
+
+def void_certificate(options: Options, reason: str) -> report.Certificate:
+    """The certificate of a run that never had a target: no result, and the reason."""
+    now = _iso(time.time())
+    where = options.base_url or options.backend or DEFAULT_BACKEND
+    return report.Certificate(
+        verdict=judge([], expected_total=0, void=reason.splitlines()[0]),
+        complete=False,
+        profile=options.profile or ALL_PROFILES,
+        target=report.Target(where, options.base_url or "", options.model or ""),
+        control=None,
+        suite=suite_facts(),
+        machine=machine_facts(),
+        started=now,
+        finished=now,
+        duration_s=0.0,
+        phases={},
+        workers=1,
+        expected_total=0,
+        results=[],
+        log_tail="\n".join(reason.splitlines()[1:]) or None,
+    )
+
+
+def _known_failures(options: Options) -> KnownFailures | None:
+    return KnownFailures.read(options.known_failures) if options.known_failures else None
+
+
+def _stated(known: KnownFailures) -> report.KnownFailures:
+    return report.KnownFailures(known.path.name, known.sha256, len(known.entries))
+
+
+def _target(
+    options: Options, folder: RunFolder, stack: ExitStack, console: Console
+) -> ServerTarget:
+    if options.base_url:
+        return _running(options.base_url, options)
+    recipe = recipes.load(options.backend or DEFAULT_BACKEND)
+    if recipe.start is None:
+        found = _running(f"{recipe.url}{recipe.base_path}", options)
+        return replace(found, name=recipe.name, backend=recipe.name)
+    progress = stack.enter_context(Display(console))
+    weights = fixtures.models.path(DEFAULT_MODEL, progress=progress)
+    return stack.enter_context(
+        started(
+            recipe,
+            model_dir=weights,
+            model_name=options.model or DEFAULT_MODEL,
+            run_dir=folder.path,
+            python=options.backend_python,
+            progress=progress,
+        )
+    )
+
+
+def _running(base_url: str, options: Options) -> ServerTarget:
+    """A server that somebody else runs."""
+    found = probe(base_url, api_key=options.api_key(), model=options.model)
+    return ServerTarget(
+        name=found.model,
+        base_url=found.base_url,
+        model=found.model,
+        tokenizer_dir=str(options.tokenizer)
+        if options.tokenizer
+        else _known_tokenizer(found.model),
+        max_model_len=found.max_model_len,
+    )
+
+
+def _known_tokenizer(model: str) -> str | None:
+    """The tokenizer of a fixture model that the server's model is named after."""
+    for name in fixtures.models.names():
+        if model.rstrip("/").rsplit("/", 1)[-1] == name:
+            return str(fixtures.models.path(name))
+    return None
+
+
+def _warm_up(options: Options, target: ServerTarget) -> None:
+    """Ask for one token, so that a server's first-request work is not charged to a requirement.
+
+    What it answers is judged by the requirements; here it only has to answer at all.
+    """
+    body = {
+        "model": target.model,
+        "messages": [{"role": "user", "content": "Hi"}],
+        "max_tokens": 1,
+    }
+    with Client(target.base_url, api_key=options.api_key()) as client:
+        try:
+            client.post("/chat/completions", body, timeout_s=WARM_UP_TIMEOUT_S)
+        except NoAnswer:
+            raise TargetError(
+                f"The server at {target.base_url} lists its models and then gives no answer to a "
+                f"one-token chat request within {WARM_UP_TIMEOUT_S:g} s."
+            ) from None
+        except TransportFailure as failure:
+            if not client.alive():
+                raise TargetError(
+                    f"The server at {target.base_url} was lost on its first request: {failure}."
+                ) from None
+
+
+def _described(target: ServerTarget) -> report.Target:
+    return report.Target(
+        name=target.name,
+        base_url=target.base_url,
+        model=target.model,
+        backend=target.backend,
+        backend_version=target.backend_version,
+        tokenizer=target.tokenizer_dir and Path(target.tokenizer_dir).name,
+        weights_sha256=target.weights_sha256,
+        command=list(target.command),
+        claims=dict(target.claims),
+    )
+
+
+def _log_tail(target: ServerTarget) -> str | None:
+    if target.log_path is None or not Path(target.log_path).is_file():
+        return None
+    text = Path(target.log_path).read_text(errors="backslashreplace")
+    return "\n".join(text.splitlines()[-LOG_TAIL_LINES:]) or None
+
+
+def _temporary_folder(stack: ExitStack) -> Path:
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="maccord-")))
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

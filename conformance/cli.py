@@ -1,0 +1,247 @@
+"""The `maccord` command: a thin, friendly way to the same tests that plain pytest runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import pytest
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import fixtures.models
+from conformance import catalogue
+from conformance.certify import Certification, void_certificate
+from conformance.known_failures import KnownFailures, KnownFailuresError
+from conformance.live import LiveReporter
+from conformance.options import Options
+from conformance.plugin import CERTIFICATION
+from conformance.report import certificate as report
+from conformance.report import write_report
+from conformance.report.certificate import Certificate, CertificateError
+from conformance.report.terminal import summary
+from conformance.requirements import PROFILES
+from conformance.targets import recipes
+from conformance.targets.errors import TargetError
+from conformance.targets.progress import Display
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+models = typer.Typer(no_args_is_help=True, help="The models that targets are fed with.")
+app.add_typer(models, name="model")
+
+_out = Console()
+_err = Console(stderr=True)
+
+UNJUDGED = 2
+"""Exit code of a run that could not be judged."""
+
+
+@app.callback()
+def _app() -> None:
+    """Certify that a Mac LLM backend behaves as production does: vLLM on CUDA."""
+
+
+@app.command()
+def certify(
+    base_url: Annotated[str | None, typer.Option(help="A server that is already running.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="A known backend to start, or a recipe file of your own.")
+    ] = None,
+    backend_python: Annotated[
+        Path | None, typer.Option(help="Interpreter that has the backend installed already.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model's name at the target.")] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the API key.")
+    ] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="Folder with the model's tokenizer.json and template.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help=f"One of: {', '.join(PROFILES)}.")] = "core",
+    control: Annotated[
+        str | None, typer.Option(help="Production: a recorded certificate, or a server's URL.")
+    ] = None,
+    known_failures: Annotated[
+        Path | None, typer.Option(help="TOML file of accepted departures.")
+    ] = None,
+    report_folder: Annotated[Path, typer.Option("--report", help="Folder for the report.")] = Path(
+        "report"
+    ),
+    workers: Annotated[
+        int, typer.Option("--workers", "-n", min=1, max=64, help="Requests in flight at once.")
+    ] = 4,
+    request_timeout: Annotated[
+        float, typer.Option(min=0.1, help="Deadline of one request, seconds.")
+    ] = 60.0,
+    run_deadline: Annotated[
+        float, typer.Option(min=1, help="Deadline of all requests together, seconds.")
+    ] = 3600.0,
+) -> None:
+    """Certify a server, and write certificate.json, junit.xml and report.html.
+
+    Without --base-url and --backend the embedded default is certified: mlx-lm.
+
+    Exit code: 0 certified, 1 not certified, 2 could not be judged.
+    """
+    options = Options(
+        base_url=base_url,
+        backend=backend,
+        backend_python=backend_python and backend_python.absolute(),
+        model=model,
+        api_key_env=api_key_env,
+        tokenizer=tokenizer and tokenizer.resolve(),
+        profile=profile,
+        known_failures=known_failures and known_failures.resolve(),
+        report=report_folder.resolve(),
+        request_timeout_s=request_timeout,
+        run_deadline_s=run_deadline,
+    )
+    # A stop asked for by another process is to end as tidily as one from the keyboard.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    try:
+        _check_usage(options, workers)
+        recorded = _recorded_control(control)
+        finished = _certify(options, workers)
+        if control and recorded is None:
+            recorded = _live_control(control, options, workers)
+    except (TargetError, KnownFailuresError, CertificateError) as error:
+        _give_up(options, str(error))
+    except KeyboardInterrupt:
+        _give_up(options, "The run was interrupted before it had a target.")
+    if recorded is not None:
+        finished = report.with_control(
+            finished, recorded[0], source=str(control), sha256=recorded[1]
+        )
+    files = write_report(finished, report_folder)
+    summary(finished, _out, files)
+    raise typer.Exit(finished.verdict.exit_code)
+
+
+@app.command()
+def backends() -> None:
+    """List the backends that Maccord can start or reach."""
+    rows = [
+        [recipe.name, recipe.summary, recipe.install.how, recipe.proven or "not run"]
+        for recipe in recipes.all_recipes()
+    ]
+    _out.print(_table(["backend", "what it is", "comes from", "run by Maccord's authors"], rows))
+
+
+@models.command("list")
+def model_list(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List the fixture models."""
+    described = [
+        {"name": model.name, "family": model.family, "summary": model.summary}
+        for model in fixtures.models.describe()
+    ]
+    if as_json:
+        print(json.dumps(described, indent=1))
+    else:
+        _out.print(_table(list(described[0]), [list(entry.values()) for entry in described]))
+
+
+@models.command("path")
+def model_path(name: str) -> None:
+    """Print the folder of a fixture model; it is built on first use."""
+    try:
+        with Display(_err) as progress:
+            folder = fixtures.models.path(name, progress=progress)
+    except fixtures.models.FixtureError as error:
+        _err.print(str(error), markup=False)
+        raise typer.Exit(UNJUDGED) from None
+    print(folder)
+
+
+def main() -> None:
+    """Entry point of the `maccord` command."""
+    app()
+
+
+def _table(columns: list[str], rows: list[list[str]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+class _Begun:
+    """Hands a run that has begun already to the plugin."""
+
+    def __init__(self, run: Certification) -> None:
+        self._run = run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[CERTIFICATION] = self._run
+
+
+def _certify(options: Options, workers: int) -> Certificate:
+    """Run the suite against one target; its certificate, written already."""
+    run = Certification.begin(options, _err)
+    try:
+        _err.print(f"Certifying {run.target.name} at {run.target.base_url}", highlight=False)
+        with LiveReporter(run.folder, _err) as live:
+            catalogue.run_pytest(_arguments(options, workers), [_Begun(run), live])
+    finally:
+        run.close()
+    if run.certificate is None or live.troubles:
+        raise TargetError("\n".join(["The suite could not be run.", *live.troubles]))
+    return run.certificate
+
+
+def _arguments(options: Options, workers: int) -> list[str]:
+    arguments = ["--profile", options.profile or ""]
+    if workers > 1:
+        arguments += ["-p", "xdist", "-n", str(workers), "--maxprocesses", str(workers)]
+    return arguments
+
+
+def _check_usage(options: Options, workers: int) -> None:
+    if options.base_url and options.backend:
+        raise TargetError("Give either --base-url or --backend, not both.")
+    if options.profile not in PROFILES:
+        raise TargetError(
+            f"There is no profile {options.profile!r}; choose from {', '.join(PROFILES)}."
+        )
+    if options.known_failures:
+        known = KnownFailures.read(options.known_failures)
+        known.check_ids([found.id for found in catalogue.requirements()])
+
+
+def _recorded_control(control: str | None) -> tuple[Certificate, str | None] | None:
+    """A control that is a file, and its hash."""
+    if control is None or control.startswith(("http://", "https://")):
+        return None
+    path = Path(control)
+    return report.read(path), hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _live_control(url: str, options: Options, workers: int) -> tuple[Certificate, str | None]:
+    """Run the same requirements against a live control, in a process of their own."""
+    folder = Path(options.report or "report") / "control"
+    command = [sys.executable, "-m", "conformance", "certify", "--base-url", url]
+    command += ["--profile", str(options.profile), "--report", str(folder), "-n", str(workers)]
+    if options.tokenizer:
+        command += ["--tokenizer", str(options.tokenizer)]
+    _err.print(f"Running the same requirements against the control at {url}", highlight=False)
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    return report.read(folder / "certificate.json"), None
+
+
+def _give_up(options: Options, reason: str) -> NoReturn:
+    """End a run that never had a target: say why, and leave no older certificate in its place."""
+    if options.report:
+        write_report(void_certificate(options, reason), options.report)
+    _err.print(reason, markup=False, highlight=False, style="bold red")
+    raise typer.Exit(UNJUDGED)

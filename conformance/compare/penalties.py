@@ -1,0 +1,95 @@
+"""What a presence or frequency penalty must make of a greedy answer.
+
+OpenAI's reference states it: logit -= count * frequency_penalty + (count > 0) * presence_penalty,
+where `count` is how often the token was generated so far; the prompt does not count. With the
+alternatives of an unpenalised greedy answer the first token that must change follows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from conformance.compare.logprobs import Step
+from conformance.outcomes import Failed, Inconclusive, Silent
+
+MARGIN = 0.25
+"""Nats by which a token must be ahead to count as decided: two steps of bfloat16 between 16 and 32,
+where logits of likely tokens lie."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """The answer up to the first token that a penalty changes, before and after."""
+
+    before: str
+    after: str
+
+
+def first_change(
+    steps: Sequence[Step], *, frequency: float = 0.0, presence: float = 0.0
+) -> Change | None:
+    """What the penalties change first, or None if that is not decided within `steps`.
+
+    A token that is not listed is at most as likely as the least likely one that is.
+    """
+    counts: Counter[str] = Counter()
+    kept = ""
+    for step in steps:
+        scores = {
+            token: logprob - frequency * counts[token] - presence * (counts[token] > 0)
+            for token, logprob in step.top.items()
+        }
+        if not scores:
+            return None
+        best = max(scores, key=lambda token: scores[token])
+        rivals = [score for token, score in scores.items() if token != best]
+        if scores[best] - max([*rivals, min(step.top.values())]) < MARGIN:
+            return None
+        if best != step.token:
+            return Change(before=kept + step.token, after=kept + best)
+        counts[step.token] += 1
+        kept += step.token
+    return None
+
+
+def applied(
+    parameter: str, baseline: str, penalised: str, steps: Sequence[Step] | None, **penalty: float
+) -> None:
+    """`penalised` is what the penalty makes of the greedy answer `baseline`.
+
+    Args:
+        parameter: its name, for messages.
+        steps: the baseline's alternatives, or None where the target gives none.
+        penalty: `frequency` or `presence`, as `first_change` takes them.
+
+    Raises:
+        Silent: the answer is as it was although it must change.
+        Failed: it changes otherwise than it must.
+        Inconclusive: nothing must change, or nobody can say what.
+    """
+    change = first_change(steps or [], **penalty)
+    if change is None or not baseline.startswith(change.before):
+        if steps is None and penalised != baseline:
+            return
+        why = "logprobs" if steps is None else "a prompt whose answer repeats a token"
+        raise Inconclusive(
+            f"It does not follow from the answer what `{parameter}` must change: {why} would decide",
+            expected=None,
+            actual=baseline,
+            cause="The model's own answer does not allow the check",
+        )
+    if penalised.startswith(change.after):
+        return
+    if penalised.startswith(change.before):
+        raise Silent(
+            f"`{parameter}` is accepted and ignored",
+            expected=change.after,
+            actual=penalised,
+        )
+    raise Failed(
+        f"`{parameter}` changes the answer otherwise than its definition says",
+        expected=f"{change.after!r} at its beginning, from {baseline!r}",
+        actual=penalised,
+    )

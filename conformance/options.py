@@ -1,0 +1,82 @@
+"""What a person asked for: the options of `maccord certify` and of plain pytest."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.targets.errors import TargetError
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person asked for. Without `base_url` and `backend`, the embedded default is meant."""
+
+    base_url: str | None = None
+    backend: str | None = None
+    backend_python: Path | None = None
+    model: str | None = None
+    api_key_env: str | None = None
+    tokenizer: Path | None = None
+    profile: str | None = None
+    known_failures: Path | None = None
+    report: Path | None = None
+    request_timeout_s: float = 60.0
+    run_deadline_s: float = 3600.0
+
+    @property
+    def names_target(self) -> bool:
+        return bool(self.base_url or self.backend)
+
+    def api_key(self) -> str | None:
+        """The key from the named environment variable.
+
+        Raises:
+            TargetError: the variable is named and not set.
+        """
+        if self.api_key_env is None:
+            return None
+        key = os.environ.get(self.api_key_env)
+        if not key:
+            raise TargetError(f"The environment variable {self.api_key_env} is not set.")
+        return key
+
+    @classmethod
+    def from_pytest(cls, config: pytest.Config) -> Options:
+        """The options that stand on pytest's command line."""
+
+        def path(name: str) -> Path | None:
+            value = config.getoption(name)
+            return Path(value).resolve() if value else None
+
+        return cls(
+            base_url=config.getoption("--base-url"),
+            backend=config.getoption("--backend"),
+            backend_python=path("--backend-python"),
+            model=config.getoption("--model"),
+            api_key_env=config.getoption("--api-key-env"),
+            tokenizer=path("--tokenizer"),
+            profile=config.getoption("--profile"),
+            known_failures=path("--known-failures"),
+            report=path("--report"),
+            request_timeout_s=config.getoption("--request-timeout"),
+            run_deadline_s=config.getoption("--run-deadline"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, for xdist's workers; the key itself is not among it."""
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Options:
+        """The options that `to_json` wrote."""
+        paths = ("backend_python", "tokenizer", "known_failures", "report")
+        fields: dict[str, Any] = {k: Path(v) if k in paths and v else v for k, v in data.items()}
+        return cls(**fields)

@@ -1,0 +1,338 @@
+"""The pytest plugin: options, the target and its fixtures, and an outcome for each requirement.
+
+`pytest conformance/api --base-url http://…/v1` is all that a CI needs. With xdist the controller
+finds or starts the target once and every worker uses it; results travel back with the reports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.api.ask import Ask
+from conformance.certify import Certification
+from conformance.compare.tokens import Tokenizer
+from conformance.evidence import Result
+from conformance.judging import judge_call
+from conformance.known_failures import KnownFailures, KnownFailuresError
+from conformance.options import Options
+from conformance.outcomes import Inconclusive, Outcome, SuiteError, counts_against
+from conformance.requirements import PROFILES, Requirement, requirement_of
+from conformance.run import Planned, RunFolder
+from conformance.targets.client import Client
+from conformance.targets.errors import TargetError
+from conformance.targets.server import ServerTarget
+
+SUITE_FOLDER = Path(__file__).parent
+RESULT_PROPERTY = "maccord_result"
+
+_options = pytest.StashKey[Options]()
+_worker = pytest.StashKey["WorkerState"]()
+CERTIFICATION = pytest.StashKey[Certification]()
+"""A run that has begun already; `maccord certify` begins it before pytest does."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("maccord", "conformance of an OpenAI-compatible server")
+    add = group.addoption
+    add("--base-url", help="the target: the API's base URL, such as http://127.0.0.1:8000/v1")
+    add("--backend", help="the target: a known backend to start (`maccord backends`)")
+    add("--backend-python", help="interpreter that has the backend installed already")
+    add("--model", help="the model's name at the target; by default the first that it lists")
+    add("--api-key-env", help="name of the environment variable that holds the API key")
+    add("--tokenizer", help="folder with the model's tokenizer.json and chat template")
+    add("--profile", choices=PROFILES, help="only the requirements of this profile")
+    add("--known-failures", help="TOML file of accepted departures")
+    add("--report", help="folder for certificate.json, junit.xml and report.html")
+    add("--request-timeout", type=float, default=60.0, help="deadline of one request, seconds")
+    add("--run-deadline", type=float, default=3600.0, help="deadline of the whole run, seconds")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "requirement(stated): a requirement of the suite")
+    if hasattr(config, "workerinput"):
+        return
+    options = Options.from_pytest(config)
+    if options.names_target or _collects_the_suite(config):
+        config.stash[_options] = options
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    config = session.config
+    if hasattr(config, "workerinput"):
+        if told := config.workerinput.get("maccord"):
+            config.stash[_worker] = WorkerState.from_json(told)
+        return
+    options = config.stash.get(_options, None)
+    if options is None or config.option.collectonly:
+        return
+    certification = config.stash.get(CERTIFICATION, None)
+    if certification is None:
+        try:
+            certification = Certification.begin(options)
+        except (TargetError, KnownFailuresError) as error:
+            pytest.exit(str(error), returncode=2)
+        config.stash[CERTIFICATION] = certification
+    certification.workers = int(config.getoption("numprocesses", None) or 1)
+    config.pluginmanager.register(_Controller(certification))
+    config.stash[_worker] = WorkerState(
+        certification.target, certification.folder, options, certification.deadline
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give an xdist worker what the controller knows."""
+    if (state := node.config.stash.get(_worker, None)) is not None:
+        node.workerinput["maccord"] = state.to_json()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the profile's requirements; those that want the target for themselves come last."""
+    stated = {item: found for item in items if (found := requirement_of(item))}
+    by_id: dict[str, pytest.Item] = {}
+    for item, found in stated.items():
+        if found.id in by_id:
+            raise pytest.UsageError(
+                f"requirement id {found.id} stands twice: {by_id[found.id].nodeid}, {item.nodeid}"
+            )
+        by_id[found.id] = item
+    profile = config.getoption("--profile")
+    unwanted = [i for i, found in stated.items() if profile and profile not in found.profiles]
+    if unwanted:
+        config.hook.pytest_deselected(items=unwanted)
+    kept = [item for item in items if item not in set(unwanted)]
+    items[:] = sorted(kept, key=lambda item: item in stated and stated[item].alone)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    state = session.config.stash.get(_worker, None)
+    if state is not None and _is_first_worker(session.config):
+        found = ((item.nodeid, requirement_of(item)) for item in session.items)
+        state.folder.set_planned([Planned(nodeid, stated) for nodeid, stated in found if stated])
+
+
+class WorkerState:
+    """What each process that runs requirements holds: the target, the folder, the client."""
+
+    def __init__(
+        self, target: ServerTarget, folder: RunFolder, options: Options, deadline: float
+    ) -> None:
+        self.target, self.folder, self.options, self.deadline = target, folder, options, deadline
+        self.known_failures = (
+            KnownFailures.read(options.known_failures) if options.known_failures else None
+        )
+        self._stack = ExitStack()
+        self._client: Client | None = None
+
+    @property
+    def client(self) -> Client:
+        if self._client is None:
+            client = Client(
+                self.target.base_url,
+                api_key=self.options.api_key(),
+                timeout_s=self.options.request_timeout_s,
+            )
+            self._client = self._stack.enter_context(client)
+        return self._client
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def check_ready(self) -> None:
+        """Raise SuiteError if nothing can be measured any more."""
+        if reason := self.folder.lost():
+            raise SuiteError(f"Not measured: {reason}", cause="The target stopped answering")
+        if time.time() > self.deadline:
+            raise SuiteError(
+                f"Not measured: the run's deadline of {self.options.run_deadline_s:g} s passed",
+                cause="The run's deadline passed",
+            )
+
+    def to_json(self) -> str:
+        return json.dumps(
+            {
+                "target": self.target.to_json(),
+                "folder": str(self.folder.path),
+                "options": self.options.to_json(),
+                "deadline": self.deadline,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> WorkerState:
+        data = json.loads(text)
+        return cls(
+            ServerTarget.from_json(data["target"]),
+            RunFolder(Path(data["folder"])),
+            Options.from_json(data["options"]),
+            data["deadline"],
+        )
+
+
+# What a requirement asks for -------------------------------------------------------------------
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest) -> Client:
+    """The raw HTTP client of the target."""
+    state = request.config.stash.get(_worker, None)
+    if state is None:
+        raise SuiteError("There is no target: pass --base-url or --backend")
+    state.client.exchanges.clear()
+    return state.client
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> ServerTarget:
+    """What is under test."""
+    return request.config.stash[_worker].target
+
+
+@pytest.fixture
+def ask(client: Client, target: ServerTarget) -> Ask:
+    """Chat and completion requests to the target."""
+    return Ask(client, target.model)
+
+
+@pytest.fixture(scope="session")
+def _tokenizer(request: pytest.FixtureRequest) -> Tokenizer | None:
+    folder = request.config.stash[_worker].target.tokenizer_dir
+    return Tokenizer(Path(folder)) if folder else None
+
+
+@pytest.fixture
+def tokenizer(_tokenizer: Tokenizer | None) -> Tokenizer:
+    """The served model's tokenizer; without one the requirement is INCONCLUSIVE."""
+    if _tokenizer is None:
+        raise Inconclusive(
+            "The served model's tokenizer is not known: --tokenizer DIR would decide",
+            cause="No tokenizer is known for the served model",
+        )
+    return _tokenizer
+
+
+# Outcomes --------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    stated, state = requirement_of(item), item.config.stash.get(_worker, None)
+    if stated is None or state is None:
+        return (yield)
+    with state.folder.in_flight(alone=stated.alone):
+        state.check_ready()
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    stated, state = requirement_of(item), item.config.stash.get(_worker, None)
+    if stated is None or state is None:
+        return report
+    if call.when == "call" or (call.when == "setup" and call.excinfo is not None):
+        result = _result(item, stated, state, call)
+        report.user_properties.append((RESULT_PROPERTY, json.dumps(result.to_json())))
+        _show(report, result, item)
+    return report
+
+
+def _result(
+    item: pytest.Item, stated: Requirement, state: WorkerState, call: pytest.CallInfo[None]
+) -> Result:
+    raised = call.excinfo.value if call.excinfo else None
+    exchanges = list(state.client.exchanges)
+    result, lost = judge_call(stated, raised, exchanges, call.duration, state.client)
+    if lost:
+        state.folder.set_lost(lost)
+    return state.known_failures.apply(result) if state.known_failures else result
+
+
+def _show(report: pytest.TestReport, result: Result, item: pytest.Item) -> None:
+    """Make pytest's own report say what the result says."""
+    if result.outcome is Outcome.PASS:
+        return
+    text = _plain_text(result)
+    if result.outcome is Outcome.ERROR or counts_against(result.outcome, result.level):
+        report.outcome = "failed"
+        if result.outcome is not Outcome.ERROR or not report.longrepr:
+            report.longrepr = text
+    else:
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), 0, text)
+
+
+def _plain_text(result: Result) -> str:
+    lines = [f"{result.outcome} {result.id}", result.title, "", result.message]
+    if result.expected is not None:
+        lines.append(f"expected: {result.expected}")
+    if result.actual is not None:
+        lines.append(f"actual:   {result.actual}")
+    lines += [exchange.curl for exchange in result.exchanges[-1:]]
+    return "\n".join(lines)
+
+
+def result_of(report: pytest.TestReport) -> Result | None:
+    """The requirement's result that a report carries, or None."""
+    for name, value in report.user_properties:
+        if name == RESULT_PROPERTY:
+            return Result.from_json(json.loads(str(value)))
+    return None
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    if not isinstance(report, pytest.TestReport) or (result := result_of(report)) is None:
+        return None
+    letters = {Outcome.PASS: ".", Outcome.FAIL: "F", Outcome.SILENT: "S", Outcome.ERROR: "E"}
+    category = "passed" if result.outcome is Outcome.PASS else result.outcome.value.lower()
+    if report.failed:
+        category = "failed" if result.outcome is not Outcome.ERROR else "error"
+    return category, letters.get(result.outcome, result.outcome.value[0].lower()), result.outcome
+
+
+class _Controller:
+    """Collects results in the process that owns the target, and ends the run."""
+
+    def __init__(self, certification: Certification) -> None:
+        self.certification = certification
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if (result := result_of(report)) is not None:
+            self.certification.folder.record(result)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str) -> None:
+        self.certification.worker_crashed(crashitem)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        interrupted = exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        session.exitstatus = self.certification.finish(interrupted=interrupted)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (state := config.stash.get(_worker, None)) is not None:
+        state.close()
+    if (certification := config.stash.get(CERTIFICATION, None)) is not None:
+        certification.close()
+
+
+def _collects_the_suite(config: pytest.Config) -> bool:
+    folders = (Path(config.invocation_params.dir) / arg.split("::")[0] for arg in config.args)
+    return any(SUITE_FOLDER in (folder.resolve(), *folder.resolve().parents) for folder in folders)
+
+
+def _is_first_worker(config: pytest.Config) -> bool:
+    return os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"

@@ -1,0 +1,113 @@
+"""One run's shared state: a folder that the controller and all xdist workers see.
+
+Everything that must outlive a process lies in files there: each result is appended as it comes,
+so that an interrupted run loses nothing; the news that the target is lost reaches every worker;
+and a lock lets a requirement that needs the target for itself wait until it is alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from conformance.evidence import Result
+from conformance.judging import result
+from conformance.outcomes import Level, SuiteError
+from conformance.requirements import Requirement
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A requirement of the run and the pytest node that measures it."""
+
+    nodeid: str
+    requirement: Requirement
+
+    @property
+    def id(self) -> str:
+        return self.requirement.id
+
+    def unmeasured(self, reason: str) -> Result:
+        """The ERROR of a requirement that was never measured."""
+        cause = "Requirements that were not measured"
+        return result(self.requirement, SuiteError(reason, cause=cause))
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Planned:
+        stated = data["requirement"]
+        stated = {
+            **stated, "level": Level(stated["level"]), "profiles": tuple(stated["profiles"])
+        }  # fmt: skip
+        return cls(data["nodeid"], Requirement(**stated))
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run, below `path`."""
+
+    path: Path
+
+    @property
+    def results_file(self) -> Path:
+        return self.path / "results.jsonl"
+
+    def reset(self) -> None:
+        """Make the folder ready for a new run; results of an earlier one are removed."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for file in (self.results_file, self._lost, self._planned):
+            file.unlink(missing_ok=True)
+
+    def record(self, result: Result) -> None:
+        """Append one result, flushed to the file at once."""
+        with self.results_file.open("a") as file:
+            file.write(json.dumps(result.to_json()) + "\n")
+
+    def results(self) -> list[Result]:
+        """Every result recorded so far; a line cut short by a crash is left out."""
+        if not self.results_file.is_file():
+            return []
+        found = []
+        for line in self.results_file.read_text().splitlines():
+            with suppress(ValueError):
+                found.append(Result.from_json(json.loads(line)))
+        return found
+
+    def set_planned(self, planned: list[Planned]) -> None:
+        """Note the requirements of the run before the first is measured."""
+        self._planned.write_text(json.dumps([asdict(each) for each in planned]))
+
+    def planned(self) -> list[Planned]:
+        """Every requirement of the run."""
+        if not self._planned.is_file():
+            return []
+        return [Planned.from_json(each) for each in json.loads(self._planned.read_text())]
+
+    def set_lost(self, reason: str) -> None:
+        """Tell every worker that the target answers nothing any more. The first reason stays."""
+        with suppress(FileExistsError), self._lost.open("x") as file:
+            file.write(reason)
+
+    def lost(self) -> str | None:
+        """Why the target is lost, or None."""
+        return self._lost.read_text() if self._lost.is_file() else None
+
+    @contextmanager
+    def in_flight(self, *, alone: bool) -> Iterator[float]:
+        """Hold the run's lock: shared, or for itself. Yields the time the wait was over."""
+        with (self.path / "in-flight.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            yield time.monotonic()
+
+    @property
+    def _lost(self) -> Path:
+        return self.path / "target-lost"
+
+    @property
+    def _planned(self) -> Path:
+        return self.path / "planned.json"

@@ -1,0 +1,277 @@
+"""Backend recipes: one TOML file says how a known server is installed, started and reached.
+
+The files of the backends that Maccord knows lie in `recipes/`; a team may keep one of its own
+anywhere and give its path instead of a name. A recipe is read strictly: a field that is unknown,
+missing or of another type is refused, since a typing error would otherwise start another server
+than the one that was meant.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conformance.targets.errors import TargetError
+
+FOLDER = Path(__file__).with_name("recipes")
+HOW = ("venv", "command-on-path", "external")
+PLATFORMS = ("linux", "darwin")
+MODEL_FORMATS = ("safetensors", "gguf")
+PLACEHOLDERS = ("python", "model", "name", "host", "port", "scratch")
+
+
+class RecipeError(TargetError):
+    """A recipe is not known, cannot be read or breaks the format; names file, field and remedy."""
+
+
+@dataclass(frozen=True)
+class Install:
+    """How the backend comes onto the machine.
+
+    `how` is "venv" (Maccord makes an environment with `requirements`, then uninstalls `remove`),
+    "command-on-path" (a person installs it; the start command is found on the PATH) or "external"
+    (a person runs it; nothing is started). `distribution` is the one whose version is the
+    backend's; `version_command` prints it where there is no distribution. `hint` is a sentence for
+    a person whom the automatic way does not serve.
+    """
+
+    how: str
+    requirements: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    python: str | None = None
+    distribution: str | None = None
+    version_command: tuple[str, ...] = ()
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How the server is started.
+
+    `command`, the values of `env` and `served_model` may contain {python}, {model} (the path of
+    the weights), {name} (what a person calls the model), {host}, {port} and {scratch} (an empty
+    folder of this run). `served_model` is what a client must call the model. The server is ready
+    when `health` answers with status 200.
+    """
+
+    command: tuple[str, ...]
+    env: dict[str, str]
+    served_model: str
+    health: str
+    ready_timeout_s: float
+
+
+@dataclass(frozen=True)
+class Claims:
+    """OpenAI operations that the backend's own documentation (`source`) says it supports."""
+
+    operations: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One backend. `proven` says where and when Maccord's authors ran it; "" means never.
+
+    `start` is None exactly when `install.how` is "external", and `url` is then where it answers.
+    """
+
+    name: str
+    summary: str
+    homepage: str
+    proven: str
+    platforms: tuple[str, ...]
+    model_format: str
+    base_path: str
+    url: str | None
+    install: Install
+    start: Start | None
+    claims: Claims
+    path: Path
+
+
+def known() -> list[str]:
+    """Names of the backends that Maccord knows, sorted."""
+    return sorted(file.stem for file in FOLDER.glob("*.toml"))
+
+
+def all_recipes() -> list[Recipe]:
+    """The recipes of all known backends, sorted by name.
+
+    Raises:
+        RecipeError: one of them breaks the format.
+    """
+    return [load(name) for name in known()]
+
+
+def load(name: str) -> Recipe:
+    """The recipe of a known backend, or the one in the file `name` when that ends in `.toml`.
+
+    Raises:
+        RecipeError: the name is unknown, or the file cannot be read or breaks the format.
+    """
+    if name.endswith(".toml"):
+        return _read(Path(name))
+    if name not in known():
+        raise RecipeError(
+            f"No backend is called {name!r}; known are {', '.join(known())}, "
+            "or give the path of a recipe of your own (….toml)."
+        )
+    return _read(FOLDER / f"{name}.toml")
+
+
+def _read(path: Path) -> Recipe:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: is not valid TOML ({error}).") from error
+    root = _Table(path, "", data)
+    install = root.table("install")
+    how = install.choice("how", HOW)
+    recipe = Recipe(
+        name=root.text("name"),
+        summary=root.text("summary"),
+        homepage=root.text("homepage"),
+        proven=root.text("proven", ""),
+        platforms=root.choices("platforms", PLATFORMS),
+        model_format=root.choice("model_format", MODEL_FORMATS),
+        base_path=root.text("base_path", "/v1", pattern=r"(/[\w.-]+)*"),
+        url=root.text("url", pattern=r"https?://[^/]+") if how == "external" else None,
+        install=_install(install, how),
+        start=None if how == "external" else _start(root.table("start")),
+        claims=_claims(root.table("claims")),
+        path=path,
+    )
+    root.nothing_else()
+    if path.parent == FOLDER and recipe.name != path.stem:
+        raise root.error("name", f'"{path.stem}", as the file is called')
+    return recipe
+
+
+def _install(table: _Table, how: str) -> Install:
+    venv = how == "venv"
+    install = Install(
+        how=how,
+        requirements=table.texts("requirements") if venv else (),
+        remove=table.texts("remove", ()) if venv else (),
+        python=table.text("python", "", pattern=r"3\.\d+|") or None if venv else None,
+        distribution=table.text("distribution") if venv else None,
+        version_command=table.texts("version_command", ()) if how == "command-on-path" else (),
+        hint=table.text("hint", "") if venv else table.text("hint"),
+    )
+    table.nothing_else()
+    return install
+
+
+def _start(table: _Table) -> Start:
+    start = Start(
+        command=table.texts("command"),
+        env=table.text_map("env"),
+        served_model=table.text("served_model"),
+        health=table.text("health", pattern=r"/.*"),
+        ready_timeout_s=table.number("ready_timeout_s"),
+    )
+    table.nothing_else()
+    for field, texts in (
+        ("command", start.command),
+        ("env", tuple(start.env.values())),
+        ("served_model", (start.served_model,)),
+    ):
+        for used in re.findall(r"\{(.*?)\}", " ".join(texts)):
+            if used not in PLACEHOLDERS:
+                names = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+                raise table.error(field, f"no other placeholders than {names}, not {{{used}}}")
+    if "{port}" not in " ".join([*start.command, *start.env.values()]):
+        raise table.error("command", "{port} somewhere in it, since Maccord chooses the port")
+    return start
+
+
+def _claims(table: _Table) -> Claims:
+    claims = Claims(table.texts("operations"), table.text("source"))
+    table.nothing_else()
+    return claims
+
+
+_MISSING: Any = object()
+
+
+class _Table:
+    """A TOML table that is read field by field, and knows what was never asked for."""
+
+    def __init__(self, path: Path, prefix: str, data: dict[str, Any]) -> None:
+        self._path, self._prefix, self._data = path, prefix, data
+        self._asked: set[str] = set()
+
+    def error(self, field: str, expected: str) -> RecipeError:
+        return RecipeError(f"{self._path}: {self._prefix}{field} must be {expected}.")
+
+    def nothing_else(self) -> None:
+        for field in sorted(self._data.keys() - self._asked):
+            known = ", ".join(sorted(self._asked))
+            raise RecipeError(
+                f"{self._path}: {self._prefix}{field} is no field of a recipe of this kind; "
+                f"here stand {known}."
+            )
+
+    def table(self, field: str) -> _Table:
+        value = self._get(field, _MISSING)
+        if not isinstance(value, dict):
+            raise self.error(field, f"a table ([{field}])")
+        return _Table(self._path, f"{field}.", value)
+
+    def text(self, field: str, default: str = _MISSING, *, pattern: str = r"(?s).*") -> str:
+        value = self._get(field, default)
+        required = default is _MISSING
+        if not isinstance(value, str) or (required and not value.strip()):
+            raise self.error(field, "a string" + (" that is not empty" if required else ""))
+        if not re.fullmatch(pattern, value):
+            raise self.error(field, f"a string of the form {pattern}, not {value!r}")
+        return value
+
+    def texts(self, field: str, default: tuple[str, ...] = _MISSING) -> tuple[str, ...]:
+        if default is not _MISSING and field not in self._data:
+            self._asked.add(field)
+            return default
+        value = self._get(field, _MISSING)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(field, "a list of strings")
+        if default is _MISSING and not value:
+            raise self.error(field, "a list with at least one string")
+        return tuple(value)
+
+    def text_map(self, field: str) -> dict[str, str]:
+        value = self._get(field, {})
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise self.error(field, "a table of strings")
+        return dict(value)
+
+    def number(self, field: str) -> float:
+        value = self._get(field, _MISSING)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            raise self.error(field, "a number greater than 0")
+        return float(value)
+
+    def choice(self, field: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(field)
+        if value not in allowed:
+            raise self.error(field, f"one of {', '.join(allowed)}, not {value!r}")
+        return value
+
+    def choices(self, field: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        values = self.texts(field)
+        for value in values:
+            if value not in allowed:
+                raise self.error(field, f"a list of {', '.join(allowed)}, not {value!r}")
+        return values
+
+    def _get(self, field: str, default: Any) -> Any:
+        self._asked.add(field)
+        value = self._data.get(field, default)
+        if value is _MISSING:
+            raise RecipeError(f"{self._path}: {self._prefix}{field} is missing.")
+        return value

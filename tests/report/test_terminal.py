@@ -1,0 +1,84 @@
+"""The terminal shows what departs, and no server gets to draw on it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from conformance.outcomes import Level, Outcome
+from conformance.report.certificate import Certificate
+from conformance.report.terminal import summary
+from tests.report.samples import certificate, hostile, realistic, result
+
+
+def printed(
+    made: Certificate, files: Sequence[Path] = (), *, width: int = 100, colour: bool = False
+) -> str:
+    sink = io.StringIO()
+    summary(made, Console(file=sink, width=width, force_terminal=colour), files)
+    return sink.getvalue()
+
+
+def test_verdict_counts_and_order() -> None:
+    text = printed(realistic(), [Path("/reports/report.html")])
+    order = [
+        realistic().verdict.sentence,
+        "5 of 17 (29%)",
+        "Silent departures (5)",
+        "The server accepts sampling parameters and ignores them  4 requirements",
+        "Failures (3)",
+        "Unsupported, but required (1)",
+        "Inconclusive (1)",
+        "Waived as known failures (1)",
+        "https://example.com/issues/12",
+        "/reports/report.html",
+    ]
+    places = [text.find(part) for part in order]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_a_departure_can_be_acted_on() -> None:
+    lines = printed(realistic(), width=60).splitlines()
+    at = next(n for n, line in enumerate(lines) if "api/chat/stop-list" in line)
+    below = "\n".join(lines[at : at + 8])
+    assert "MUST  control: PASS" in below
+    assert "expected" in below and "actual" in below
+    curl = next(line for line in lines[at:] if "curl" in line)
+    assert curl.endswith('--data-binary \'{"model": "m"}\''), "a wrapped line cannot be pasted"
+
+
+def test_hostile_text_is_shown_not_obeyed() -> None:
+    text = printed(hostile())
+    assert not {"\x1b", "\x07", "\u202e"} & set(text)
+    assert "\\x1b[2J" in text
+    assert "[bold red]markup[/]" in "".join(text.split("\n"))
+
+
+def test_the_only_escapes_are_our_own() -> None:
+    coloured = printed(hostile(), colour=True)
+    assert "\x1b[" in coloured
+    assert "\x1b[2J" not in coloured and "\x07" not in coloured
+
+
+def test_a_void_run_shows_the_log_and_what_is_missing() -> None:
+    made = certificate(
+        [result("api/chat/a", Level.MUST, Outcome.PASS)],
+        void="the server died.",
+        expected_total=40,
+        log_tail="\x1b[31mOut of memory\x1b[0m",
+    )
+    text = printed(made)
+    assert "Could not be judged: the server died." in text
+    assert "  Out of memory" in text
+    assert "no result" in text and "39 of 40 (97%)" in text
+
+
+def test_a_long_value_is_cut_and_says_so() -> None:
+    long = result("api/chat/a", Level.MUST, Outcome.FAIL, "No", actual="x" * 5000)
+    text = printed(certificate([long]))
+    assert text.count("x" * 50) < 20
+    assert "(thepageshowsall)" in "".join(text.split())

@@ -1,0 +1,94 @@
+"""The run's folder: what is written is there, whatever happens to the writer."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+
+from conformance.judging import result
+from conformance.outcomes import Failed, Level, Outcome
+from conformance.requirements import Requirement
+from conformance.run import Planned, RunFolder
+
+STATED = Requirement("api/chat/n", Level.MUST, "It MUST.", "why", "source", ("core", "api"), True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "report" / "run")
+    folder.reset()
+    return folder
+
+
+def test_results_come_back_and_a_line_cut_short_costs_only_itself(folder: RunFolder) -> None:
+    folder.record(result(STATED, Failed("no")))
+    folder.record(result(STATED, None))
+    folder.results_file.write_text(folder.results_file.read_text()[:-20])
+    assert [found.outcome for found in folder.results()] == [Outcome.FAIL]
+
+
+def test_a_new_run_forgets_the_old_one(folder: RunFolder) -> None:
+    folder.record(result(STATED, None))
+    folder.set_lost("gone")
+    folder.set_planned([Planned("node", STATED)])
+    folder.reset()
+    assert (folder.results(), folder.lost(), folder.planned()) == ([], None, [])
+
+
+def test_the_first_reason_for_a_loss_stays(folder: RunFolder) -> None:
+    folder.set_lost("first")
+    folder.set_lost("second")
+    assert folder.lost() == "first"
+
+
+def test_planned_requirements_survive_json(folder: RunFolder) -> None:
+    folder.set_planned([Planned("a::b", STATED)])
+    assert folder.planned() == [Planned("a::b", STATED)]
+
+
+def test_an_unmeasured_requirement_is_an_error_never_a_failure() -> None:
+    unmeasured = Planned("a::b", STATED).unmeasured("the run ended")
+    assert unmeasured.outcome is Outcome.ERROR
+    assert unmeasured.id == STATED.id
+
+
+def _hold(path: Path, alone: bool, entered: object, leave: object) -> None:
+    with RunFolder(path).in_flight(alone=alone):
+        entered.set()  # type: ignore[attr-defined]
+        leave.wait(20)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("first_alone", "second_alone", "together"),
+    [(False, False, True), (False, True, False), (True, False, False), (True, True, False)],
+    ids=["shared", "alone-waits", "shared-waits", "alone-twice"],
+)
+def test_alone_means_alone(
+    folder: RunFolder, first_alone: bool, second_alone: bool, together: bool
+) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    events = [spawn.Event() for _ in range(4)]
+    first, leave_first, second, leave_second = events
+    holders = [
+        spawn.Process(target=_hold, args=(folder.path, first_alone, first, leave_first)),
+        spawn.Process(target=_hold, args=(folder.path, second_alone, second, leave_second)),
+    ]
+    try:
+        holders[0].start()
+        assert first.wait(20)
+        holders[1].start()
+        if together:
+            assert second.wait(20)
+        else:
+            time.sleep(1.0)  # the second has had time to enter, were it let in
+            assert not second.is_set()
+            leave_first.set()
+            assert second.wait(20)
+    finally:
+        for event in (leave_first, leave_second):
+            event.set()
+        for holder in holders:
+            holder.join(20)
