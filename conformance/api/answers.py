@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionTokenLogprob
+from openai.types.chat.chat_completion_message_function_tool_call import Function
 from pydantic import BaseModel
 
 from conformance.api import expect
-from conformance.compare.logprobs import LegacyLogprobs, Step, chat_style
+from conformance.api.ask import Ask, Messages
+from conformance.compare.logprobs import LegacyLogprobs, Step, chat_style, steps
 from conformance.outcomes import Failed, Silent
 from conformance.targets.client import Response
 
@@ -38,6 +41,11 @@ class Answer:
         if self.reported is None:
             raise Failed("The answer carries no usage", expected="usage", actual="null")
         return self.reported
+
+    @property
+    def by_index(self) -> list[str]:
+        """The texts of all choices, by the index that each carries."""
+        return [text for _, text in sorted(zip(self.indices, self.texts, strict=True))]
 
 
 class _ScoredChoice(BaseModel):
@@ -127,16 +135,65 @@ def echoed_logprobs(response: Response) -> tuple[str, LegacyLogprobs]:
     return _legacy(response, found)
 
 
+def echoed_usage(response: Response) -> CompletionUsage:
+    """The usage of an answer with `echo` and `logprobs`. Raises Failed without one."""
+    expect.ok(response)
+    usage = expect.typed_json(response.body, _ScoredCompletion).usage
+    if usage is None:
+        raise Failed("The answer carries no usage", expected="usage", actual="null")
+    return usage
+
+
 def chat_steps(response: Response) -> list[Step] | None:
     """Each generated token with its alternatives, or None where a target gives none."""
     choices = expect.chat(response).choices
     logprobs = choices[0].logprobs if choices else None
     if logprobs is None or not logprobs.content:
         return None
-    return [
-        Step(entry.token, {top.token: top.logprob for top in entry.top_logprobs})
-        for entry in logprobs.content
-    ]
+    return steps(logprobs.content)
+
+
+def without_logprobs(response: Response) -> None:
+    """A chat completion without logprobs. Raises Failed otherwise."""
+    for choice in expect.chat(response).choices:
+        if choice.logprobs is not None:
+            raise Failed(
+                "Logprobs are given that nobody asked for",
+                expected="null",
+                actual=choice.logprobs.model_dump(),
+            )
+
+
+def completion_without_logprobs(response: Response) -> None:
+    """A legacy completion without logprobs. Raises Failed otherwise."""
+    for choice in expect.completion(response).choices:
+        if choice.logprobs is not None:
+            raise Failed(
+                "Logprobs are given that nobody asked for",
+                expected="null",
+                actual=choice.logprobs.model_dump(),
+            )
+
+
+def tool_calls(response: Response) -> tuple[list[Function], str]:
+    """The functions that a chat completion calls, and its finish reason. Raises as `expect.chat`,
+    and Failed without a choice."""
+    choices = expect.chat(response).choices
+    if not choices:
+        raise Failed("A chat completion carries no choice", expected="one choice", actual="[]")
+    calls = choices[0].message.tool_calls or []
+    functions = [call.function for call in calls if call.type == "function"]
+    return functions, choices[0].finish_reason
+
+
+def chat_samples(ask: Ask, messages: Messages, seeds: list[int], **parameters: Any) -> list[str]:
+    """The answers to one question with several seeds, one request each."""
+    return [chat(ask.chat(messages, seed=seed, **parameters)).text for seed in seeds]
+
+
+def completion_samples(ask: Ask, prompt: str, seeds: list[int], **parameters: Any) -> list[str]:
+    """The continuations of one prompt with several seeds, one request each."""
+    return [completion(ask.complete(prompt, seed=seed, **parameters)).text for seed in seeds]
 
 
 def _legacy(response: Response, found: object) -> tuple[str, LegacyLogprobs]:

@@ -91,28 +91,36 @@ def conversation(messages: Messages) -> list[dict[str, Any]]:
     return [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
 
 
-def read_stream(response: Response) -> Stream:
-    """The events of a streamed answer.
+def event_stream(response: Response) -> None:
+    """The response to a request for a stream is an event stream.
 
     Raises:
         Unsupported: streaming is refused honestly.
         Silent: the whole answer came as JSON.
-        Failed: the response is no event stream, or does not end with `[DONE]`.
+        Failed: another status or content type.
     """
     if response.status != 200:
         expect.ok(response)
     kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "application/json":
         expect.ok(response)
-        raise Silent(
-            "`stream` is accepted and ignored", expected="text/event-stream", actual=kind
-        )
+        raise Silent("`stream` is accepted and ignored", expected="text/event-stream", actual=kind)
     if kind != "text/event-stream":
         raise Failed(
             "A stream was asked for and the content type says otherwise",
             expected="text/event-stream",
             actual=kind or "no content type",
         )
+
+
+def read_stream(response: Response) -> Stream:
+    """The events of a streamed answer.
+
+    Raises:
+        Unsupported, Silent: as `event_stream`.
+        Failed: the response is no event stream, carries an error, or does not end with `[DONE]`.
+    """
+    event_stream(response)
     events = sse.parse(response.body)
     if not events or events[-1].data != sse.DONE:
         raise Failed(

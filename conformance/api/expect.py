@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal, TypeVar
 
-from openai.types import Completion, CompletionChoice, CompletionUsage
+from openai.types import Completion, CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from openai.types.chat.chat_completion import Choice
 from openai.types.completion_choice import Logprobs
 from pydantic import BaseModel, ValidationError
 
-from conformance.outcomes import Failed, Inconclusive, Silent, Unsupported
+from conformance.outcomes import Failed, Silent, Unsupported
 from conformance.targets.client import Response
 
 REFUSALS = frozenset({400, 404, 405, 422, 501})
@@ -25,11 +24,10 @@ INVALID = frozenset({400, 422})
 """Statuses for a request that is wrong: OpenAI documents both, vLLM sends 400."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_Item = TypeVar("_Item")
 
 
 class CompletionChunkChoice(BaseModel):
-    """A choice of a streamed legacy completion: as the client's, `finish_reason` null until its end.
+    """As the client's choice of a legacy completion, `finish_reason` null until its end.
 
     OpenAI and vLLM both send null there; the client's own type leaves it out.
     """
@@ -59,7 +57,7 @@ def ok(response: Response) -> dict[str, Any]:
         Failed: any other status, a malformed error, or a body that is no JSON object.
     """
     if response.status == 200:
-        return _object(response)
+        return json_object(response)
     if response.status in REFUSALS:
         raise Unsupported(
             f"Refused with status {response.status}: {error(response)['message']}",
@@ -158,35 +156,6 @@ def completion_chunk(data: str) -> CompletionChunk:
     return typed_json(data, CompletionChunk)
 
 
-def chat_choice(response: Response, index: int = 0) -> Choice:
-    """One choice of a chat answer. Raises as `chat`, and Failed if there is none such."""
-    found = [choice for choice in chat(response).choices if choice.index == index]
-    return _the_one(found, index)
-
-
-def completion_choice(response: Response, index: int = 0) -> CompletionChoice:
-    """One choice of a legacy completion. Raises as `completion`, and Failed if there is none."""
-    found = [choice for choice in completion(response).choices if choice.index == index]
-    return _the_one(found, index)
-
-
-def ended_by_itself(response: Response) -> Choice:
-    """A chat answer's first choice, if the model ended it before `max_tokens` did.
-
-    Raises:
-        Inconclusive: it was cut, so that its natural end cannot be observed.
-    """
-    found = chat_choice(response)
-    if found.finish_reason != "stop":
-        raise Inconclusive(
-            "The model's answer did not end by itself: a model that answers more briefly, or more "
-            "tokens, would decide",
-            expected="stop",
-            actual=found.finish_reason,
-        )
-    return found
-
-
 def same(found: object, wanted: object, *, what: str) -> None:
     """`found` equals `wanted`.
 
@@ -197,25 +166,48 @@ def same(found: object, wanted: object, *, what: str) -> None:
         raise Failed(f"{what} is wrong", expected=wanted, actual=found)
 
 
-def same_counts(streamed: CompletionUsage, whole: CompletionUsage | None) -> None:
-    """A stream's usage has the counts of the same request answered at once. Raises Failed."""
-    if whole is None:
-        raise Failed("The answer has no `usage`", expected="usage", actual=None)
+def same_counts(found: CompletionUsage, wanted: CompletionUsage, *, what: str) -> None:
+    """Two usages count the same numbers of tokens.
+
+    Args:
+        what: names the first one's answer, to end the sentence "The usage of … is wrong".
+    """
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
-    wanted = {name: getattr(whole, name) for name in names}
-    found = {name: getattr(streamed, name) for name in names}
-    same(found, wanted, what="A stream's `usage`")
+    same(
+        {name: getattr(found, name) for name in names},
+        {name: getattr(wanted, name) for name in names},
+        what=f"The usage of {what}",
+    )
 
 
-def tokens(choice: Choice) -> list[str]:
-    """The tokens of a chat choice's logprobs. Raises Silent if there are none."""
-    content = choice.logprobs.content if choice.logprobs else None
-    return [token.token for token in _logprobs_given(content)]
+def status(response: Response, wanted: int) -> None:
+    """The status of the response. Raises Failed."""
+    if response.status != wanted:
+        raise Failed(
+            f"Answered with the wrong status to {response.exchange.method} {_route(response)}",
+            expected=str(wanted),
+            actual=str(response.status),
+        )
 
 
-def completion_tokens(choice: CompletionChoice) -> list[str]:
-    """The tokens of a legacy choice's logprobs. Raises Silent if there are none."""
-    return _logprobs_given(choice.logprobs.tokens if choice.logprobs else None)
+def json_content_type(response: Response) -> None:
+    """The response says that it is JSON, and is. Raises Failed."""
+    kind = response.headers.get("content-type", "")
+    if kind.split(";")[0].strip().lower() != "application/json":
+        raise Failed(
+            "A JSON answer has another content type",
+            expected="application/json",
+            actual=kind or "no content type",
+        )
+    json_object(response)
+
+
+def json_object(response: Response) -> dict[str, Any]:
+    """The body as a JSON object. Raises Failed."""
+    body = response.json()
+    if not isinstance(body, dict):
+        raise Failed("The response is not a JSON object", expected="an object", actual=body)
+    return body
 
 
 def typed_json(data: str | bytes, model: type[_Model]) -> _Model:
@@ -236,34 +228,9 @@ def typed_json(data: str | bytes, model: type[_Model]) -> _Model:
         ) from None
 
 
-def _logprobs_given(found: list[_Item] | None) -> list[_Item]:
-    if not found:
-        raise Silent(
-            "`logprobs` is accepted and ignored", expected="a list of tokens", actual=found
-        )
-    return found
-
-
-def _the_one(found: list[_Model], index: int) -> _Model:
-    if len(found) != 1:
-        raise Failed(
-            "The answer does not have the choice that was asked for",
-            expected=f"one choice with index {index}",
-            actual=f"{len(found)} of them",
-        )
-    return found[0]
-
-
 def _typed(response: Response, model: type[_Model]) -> _Model:
     ok(response)
     return typed_json(response.body, model)
-
-
-def _object(response: Response) -> dict[str, Any]:
-    body = response.json()
-    if not isinstance(body, dict):
-        raise Failed("The response is not a JSON object", expected="an object", actual=body)
-    return body
 
 
 def _route(response: Response) -> str:

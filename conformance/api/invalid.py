@@ -12,7 +12,7 @@ from typing import Any
 
 from conformance.api import expect
 from conformance.api.ask import OMIT, Ask
-from conformance.api.prompts import COUNTING, GREETING
+from conformance.api.prompts import COUNT, GREETING
 from conformance.outcomes import Failed, Inconclusive
 from conformance.targets.client import Response
 from conformance.targets.server import ServerTarget
@@ -44,7 +44,7 @@ class Invalid:
         if self.route == CHAT:
             body["messages"] = [{"role": "user", "content": GREETING}]
         else:
-            body["prompt"] = COUNTING
+            body["prompt"] = COUNT
         body = {**body, **self.changes, **more}
         body = {name: value for name, value in body.items() if value is not OMIT}
         return ask.client.post(self.route, body, timeout_s=REFUSAL_TIMEOUT_S)

@@ -20,6 +20,12 @@ LETTERS = "a b c d e f g h i j"
 DICE_TEXT = "3 1 4 1 5 2 6 5 3 5 1 4"
 """A legacy prompt without a right answer: sampling shows."""
 
+GREETING = "Hi"
+"""Chat, where any answer will do. Greeted back in about ten tokens."""
+
+STORY = "Write a long story."
+"""Chat, answered with more than 24 tokens."""
+
 EMOJI = "🙂🙃🙂🙃🙂🙃🙂🙃🙂🙃"
 """Answered, by chat and legacy completion, with emoji whose bytes straddle tokens."""
 
@@ -56,3 +62,18 @@ DICE: Messages = [
     user("Roll"),
 ]
 """No right answer, and numbers that recur: sampling shows, and so does a penalty of 2."""
+
+SWITCH: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "switch_light",
+        "description": "Switches the light on or off.",
+        "parameters": {
+            "type": "object",
+            "properties": {"state": {"type": "string", "enum": ["on", "off"]}},
+            "required": ["state"],
+            "additionalProperties": False,
+        },
+    },
+}
+"""A function whose call is short: one argument with two values."""

@@ -8,8 +8,11 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import Choice
 
-from conformance.api.ask import Stream
+from conformance.api import expect
+from conformance.api.answers import Answer
+from conformance.api.ask import Stream, event_stream
 from conformance.api.expect import CompletionChunk, CompletionChunkChoice
+from conformance.compare import sse
 from conformance.outcomes import Failed, Inconclusive, Silent
 from conformance.targets.client import Response
 
@@ -88,6 +91,21 @@ def ended_with(chunks: Chunks, reason: str, index: int = 0) -> None:
     """One choice ends with this `finish_reason`. Raises Failed."""
     if (found := finish_reason(chunks, index)) != reason:
         raise Failed("A stream's `finish_reason` is wrong", expected=reason, actual=found)
+
+
+def ended_by_itself(whole: Answer) -> None:
+    """The model ended the answer, not `max_tokens`.
+
+    Raises:
+        Inconclusive: it was cut, so that its natural end cannot be observed.
+    """
+    if whole.finish_reason != "stop":
+        raise Inconclusive(
+            "The model's answer did not end by itself: a model that answers more briefly would "
+            "decide",
+            expected="stop",
+            actual=whole.finish_reason,
+        )
 
 
 def every_chunk_has_a_choice(chunks: Chunks) -> None:
@@ -216,9 +234,7 @@ def stopped_before(chunks: Chunks, stop: str, whole: str) -> None:
     """
     expected, found = whole[: whole.index(stop)], text(chunks)
     if found == whole:
-        raise Silent(
-            "`stop` is accepted and ignored", expected=repr(expected), actual=repr(found)
-        )
+        raise Silent("`stop` is accepted and ignored", expected=repr(expected), actual=repr(found))
     if found != expected and found.startswith(expected):
         raise Failed(
             "A stop string leaks into the stream", expected=repr(expected), actual=repr(found)
@@ -294,6 +310,45 @@ def sent_while_generating(first: Stream, *, again: Callable[[], Stream]) -> None
         )
 
 
+def unnamed_events(response: Response) -> None:
+    """Every event has the default type, which a browser's `onmessage` gets. Raises Failed."""
+    named = [event for event in _events(response) if event.type != "message"]
+    if named:
+        raise Failed(
+            "An event of the stream is named", expected="no `event` field", actual=named[0]
+        )
+
+
+def done_once(response: Response) -> None:
+    """`[DONE]` is the last event and the only one of its kind. Raises Failed."""
+    data = [event.data for event in _events(response)]
+    if data.count(sse.DONE) != 1 or data[-1] != sse.DONE:
+        raise Failed(
+            "The stream does not end with [DONE]",
+            expected="one [DONE], the last event",
+            actual=data[-3:],
+        )
+
+
+def json_objects(response: Response) -> None:
+    """Every event but `[DONE]` is a JSON object. Raises Failed."""
+    found = [event.json() for event in _events(response) if event.data != sse.DONE]
+    wrong = [event for event in found if not isinstance(event, dict)]
+    if wrong or not found:
+        raise Failed(
+            "An event of the stream is not a JSON object",
+            expected="at least one event, each an object",
+            actual=wrong[0] if wrong else "no event",
+        )
+
+
+def not_a_stream(response: Response) -> None:
+    """The response is one JSON answer. Raises as `expect.json_content_type` and `expect.chat`."""
+    expect.ok(response)
+    expect.json_content_type(response)
+    expect.chat(response)
+
+
 def middle_half(response: Response) -> float:
     """The share of the response time in which the middle half of the bytes arrived."""
     size, seen, moments = len(response.body), 0, []
@@ -303,6 +358,11 @@ def middle_half(response: Response) -> float:
                 moments.append(moment)
         seen += len(data)
     return (moments[-1] - moments[0]) / max(response.elapsed_s, 1e-9) if moments else 0.0
+
+
+def _events(response: Response) -> list[sse.Event]:
+    event_stream(response)
+    return sse.parse(response.body)
 
 
 def _not_left_out(tokens: list[str]) -> list[str]:

@@ -72,6 +72,17 @@ def chat_style(logprobs: object) -> None:
 # Chat ------------------------------------------------------------------------------------------
 
 
+def steps(entries: Sequence[ChatCompletionTokenLogprob]) -> list[Step]:
+    """The tokens up to the first where alternatives share a text and cannot be told apart."""
+    found = []
+    for entry in entries:
+        top = {alternative.token: alternative.logprob for alternative in entry.top_logprobs}
+        if len(top) < len(entry.top_logprobs):
+            break
+        found.append(Step(entry.token, top))
+    return found
+
+
 def alternatives(entries: Sequence[ChatCompletionTokenLogprob], count: int) -> None:
     """Every token has exactly `count` alternatives.
 
@@ -192,9 +203,9 @@ def greedy(entries: Sequence[ChatCompletionTokenLogprob]) -> None:
 
 
 def unscaled(
-    greedy_entry: ChatCompletionTokenLogprob, hot_entry: ChatCompletionTokenLogprob
+    greedy: Sequence[ChatCompletionTokenLogprob], hot: Sequence[ChatCompletionTokenLogprob]
 ) -> None:
-    """Alternatives of the same position are as far apart at temperature 2 as at temperature 0.
+    """Alternatives of the first token are as far apart at temperature 2 as at temperature 0.
 
     Dividing logits by 2 halves every distance; the line is drawn in the middle, at 3/4, far from
     what rounding does to distances of at least half a nat.
@@ -203,16 +214,16 @@ def unscaled(
         Failed: the distances are those of the scaled distribution.
         Inconclusive: the alternatives are too close together to tell.
     """
-    cold = {top.token: top.logprob for top in greedy_entry.top_logprobs}
-    hot = {top.token: top.logprob for top in hot_entry.top_logprobs}
-    shared = sorted(cold.keys() & hot.keys(), key=lambda token: cold[token])
+    cold = {top.token: top.logprob for entry in greedy[:1] for top in entry.top_logprobs}
+    warm = {top.token: top.logprob for entry in hot[:1] for top in entry.top_logprobs}
+    shared = sorted(cold.keys() & warm.keys(), key=lambda token: cold[token])
     spread = cold[shared[-1]] - cold[shared[0]] if shared else 0.0
     if spread < 0.5:
         raise Inconclusive(
             "The first token's alternatives are too close to tell: another prompt would decide",
             cause="The model's own answer does not allow the check",
         )
-    found = hot[shared[-1]] - hot[shared[0]]
+    found = warm[shared[-1]] - warm[shared[0]]
     if found < 0.75 * spread:
         raise Failed(
             "Logprobs are those after temperature, not the model's",
@@ -243,6 +254,17 @@ def legacy_spell(text: str, logprobs: LegacyLogprobs) -> None:
             expected=wanted,
             actual=logprobs.text_offset,
         )
+
+
+def ends_with(text: str, logprobs: LegacyLogprobs) -> None:
+    """The tokens, joined, are the text, but for a special token that begins the prompt.
+
+    Raises:
+        Failed: they are not.
+    """
+    joined = "".join(logprobs.tokens)
+    if not joined.endswith(text):
+        raise Failed("The scored tokens do not spell the text", expected=text, actual=joined)
 
 
 def legacy_alternatives(logprobs: LegacyLogprobs, count: int) -> None:

@@ -75,8 +75,7 @@ def applied(
             return
         why = "logprobs" if steps is None else "a prompt whose answer repeats a token"
         raise Inconclusive(
-            f"It does not follow from the answer what `{parameter}` must change: {why} would decide",
-            expected=None,
+            f"What `{parameter}` must change does not follow from the answer: {why} would decide",
             actual=baseline,
             cause="The model's own answer does not allow the check",
         )

@@ -22,6 +22,14 @@ def straddling(answer: str) -> str:
     return answer[words[1].start() + 2 : words[2].start() + 2]
 
 
+def later(answer: str) -> str:
+    """The answer's second word and what is before it. Raises Inconclusive if it has none."""
+    words = list(re.finditer(r"\S+", answer))
+    if len(words) < 2:
+        raise _unsuitable(answer)
+    return answer[words[0].end() : words[1].end()]
+
+
 def character(answer: str) -> str:
     """The answer's first character of four UTF-8 bytes: most vocabularies split it over tokens.
 
@@ -46,9 +54,10 @@ def stopped(baseline: str, answer: str, finish_reason: str, stop: str) -> None:
         Inconclusive: it is another answer than the baseline, and free of the stop string.
     """
     kept = baseline[: baseline.index(stop)]
-    if answer == baseline or stop in answer[: -len(stop)]:
+    _, found, after = answer.partition(stop)
+    if after or answer == baseline:
         raise Silent("`stop` is accepted and ignored", expected=kept, actual=answer)
-    if stop in answer:
+    if found:
         raise Failed("The stop string is left in the answer", expected=kept, actual=answer)
     if answer.startswith(kept) and answer != kept:
         raise Failed("Part of the stop string is left in the answer", expected=kept, actual=answer)
@@ -72,9 +81,12 @@ def stopped(baseline: str, answer: str, finish_reason: str, stop: str) -> None:
 def _words(answer: str) -> list[re.Match[str]]:
     words = list(re.finditer(r"\S+", answer))
     if len(words) < 3 or any(len(found.group()) < 3 for found in words[1:3]):
-        raise Inconclusive(
-            f"The answer {answer!r} has no three words to choose a stop string from: another "
-            "prompt would decide",
-            cause="The model's own answer does not allow the check",
-        )
+        raise _unsuitable(answer)
     return words
+
+
+def _unsuitable(answer: str) -> Inconclusive:
+    return Inconclusive(
+        f"No stop string can be chosen from the answer {answer!r}: another prompt would decide",
+        cause="The model's own answer does not allow the check",
+    )

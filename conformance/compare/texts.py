@@ -10,6 +10,9 @@ from conformance.outcomes import Failed, Inconclusive, Silent
 
 NOT_REPEATED = "Greedy answers do not repeat"
 
+_STAND_INS = ("Ġ", "Ċ", "▁", "<0x")
+"""How vocabularies spell a space, a line break, a space again and a byte."""
+
 
 def cut(tokens: int, finish_reason: str, limit: int, parameter: str) -> None:
     """An answer of exactly `limit` tokens that says `length`.
@@ -69,6 +72,22 @@ def equal(first: str, second: str, message: str) -> None:
     """Two texts are the same. Raises Failed with `message` otherwise."""
     if first != second:
         raise Failed(message, expected=first, actual=second)
+
+
+def distinct(texts: Sequence[str], message: str) -> None:
+    """No text is empty or there twice. Raises Failed with `message` otherwise."""
+    if "" in texts or len(set(texts)) < len(texts):
+        raise Failed(message, expected="different ones", actual=list(texts))
+
+
+def detokenised(text: str) -> None:
+    """`text` has none of the vocabulary's spellings. Raises Failed otherwise."""
+    if found := [mark for mark in _STAND_INS if mark in text]:
+        raise Failed(
+            "The answer is written in the vocabulary's spelling",
+            expected="text, spaces as spaces",
+            actual=(found, text),
+        )
 
 
 def seeded(texts: Sequence[str]) -> None:
@@ -137,6 +156,62 @@ def choices(indices: Sequence[int], wanted: int, parameter: str) -> None:
         )
 
 
+def in_order(single: Sequence[str], together: Sequence[str]) -> None:
+    """Answers to a list of prompts are those to each of them, in their order.
+
+    Raises:
+        Failed: they are in another order.
+        Inconclusive: they are other answers.
+    """
+    if list(single) == list(together):
+        return
+    if sorted(single) == sorted(together):
+        raise Failed(
+            "Choices are not in the order of the prompts",
+            expected=list(single),
+            actual=list(together),
+        )
+    if not set(single) & set(together):
+        raise Failed(
+            "No prompt of a list is answered as it is alone",
+            expected=list(single),
+            actual=list(together),
+        )
+    raise Inconclusive(
+        "A prompt of a list is answered otherwise than alone: a repeatable target would decide",
+        expected=list(single),
+        actual=list(together),
+        cause=NOT_REPEATED,
+    )
+
+
+def echoed(prompt: str, continuation: str, text: str) -> None:
+    """`text` is the prompt and its continuation.
+
+    Raises:
+        Silent: it is the continuation alone.
+        Failed: it is neither.
+        Inconclusive: it is the prompt with another continuation.
+    """
+    if text == prompt + continuation:
+        return
+    if text.startswith(prompt) and len(text) > len(prompt):
+        raise Inconclusive(
+            "The prompt is echoed and continued otherwise than without `echo`: a repeatable "
+            "target would decide",
+            expected=prompt + continuation,
+            actual=text,
+            cause=NOT_REPEATED,
+        )
+    if prompt not in text:
+        raise Silent("`echo` is accepted and ignored", expected=prompt + continuation, actual=text)
+    raise Failed(
+        "`echo` does not give the prompt and its continuation",
+        expected=prompt + continuation,
+        actual=text,
+    )
+
+
 def counted_for_all(tokens: int, finish_reasons: Sequence[str], limit: int) -> None:
     """`completion_tokens` counts every choice's tokens: `limit` for each that was cut.
 
@@ -171,6 +246,20 @@ def prompt_count(found: int, wanted: int) -> None:
             "`prompt_tokens` is not the tokenizer's count of the prompt",
             expected=wanted,
             actual=found,
+        )
+
+
+def longer_prompt(without: int, with_it: int, what: str, *, least: int) -> None:
+    """`what` adds at least `least` tokens to the prompt.
+
+    Raises:
+        Silent: it does not, as `prompt_tokens` says.
+    """
+    if with_it < without + least:
+        raise Silent(
+            f"{what[0].upper()}{what[1:]} is accepted and ignored",
+            expected=f"`prompt_tokens` of at least {without + least}",
+            actual=with_it,
         )
 
 

@@ -9,3 +9,7 @@ class TargetError(Exception):
     The message begins with one sentence for the person who has to act on it; a tail of a log may
     follow on lines of its own.
     """
+
+
+class RecipeError(TargetError):
+    """A recipe is not known, cannot be read or breaks the format; names file, field and remedy."""

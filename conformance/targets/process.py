@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import select
 import signal
 import socket
@@ -22,40 +21,11 @@ import httpx
 
 from conformance.targets import supervise
 from conformance.targets.errors import TargetError
+from conformance.targets.logs import tail
 from conformance.targets.progress import Progress, quiet
 
-HOST = "127.0.0.1"
 GRACE_S = 10.0
 _POLL_S = 0.2
-_TAIL_BYTES = 65_536
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def require_free(port: int) -> None:
-    """Refuses a port that is taken.
-
-    Raises:
-        TargetError: something listens on it, or it may not be used.
-    """
-    with socket.socket() as probe:
-        # Without this, connections that were closed a minute ago would count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise TargetError(
-                f"Port {port} of {HOST} cannot be used ({why}); "
-                "end what uses it or choose another port."
-            ) from error
 
 
 class BackendProcess:
@@ -142,14 +112,7 @@ class BackendProcess:
 
     def log_tail(self, lines: int) -> list[str]:
         """The last lines of the log that are not empty, without colours and control characters."""
-        try:
-            with self._log_path.open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
-                text = log.read().decode(errors="replace")
-        except OSError:
-            return []
-        clean = (_CONTROL.sub("", line).strip() for line in re.split(r"[\r\n]+", text))
-        return [line for line in clean if line][-lines:]
+        return tail(self._log_path, lines)
 
     def stop(self) -> None:
         """Ends the backend and all of its process group, and waits until they are gone."""
@@ -241,8 +204,8 @@ class BackendProcess:
         return f"killed by signal {-code}"
 
     def _failure(self, what: str) -> TargetError:
-        tail = self.log_tail(15)
-        end = f"The last lines of {self._log_path}:\n  " + "\n  ".join(tail) if tail else ""
+        lines = self.log_tail(15)
+        end = f"The last lines of {self._log_path}:\n  " + "\n  ".join(lines) if lines else ""
         return TargetError(f"{self._name} {what}. {end or 'It wrote no log.'}")
 
     def _force(self) -> None:

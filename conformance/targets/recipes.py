@@ -12,19 +12,17 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from conformance.targets.errors import TargetError
+from conformance.targets.errors import RecipeError
+from conformance.targets.tables import Table
+
+__all__ = ["Claims", "Install", "Recipe", "RecipeError", "Start", "all_recipes", "known", "load"]
 
 FOLDER = Path(__file__).with_name("recipes")
 HOW = ("venv", "command-on-path", "external")
 PLATFORMS = ("linux", "darwin")
 MODEL_FORMATS = ("safetensors", "gguf")
 PLACEHOLDERS = ("python", "model", "name", "host", "port", "scratch")
-
-
-class RecipeError(TargetError):
-    """A recipe is not known, cannot be read or breaks the format; names file, field and remedy."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def _read(path: Path) -> Recipe:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}).") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: is not valid TOML ({error}).") from error
-    root = _Table(path, "", data)
+    root = Table(path, "", data)
     install = root.table("install")
     how = install.choice("how", HOW)
     recipe = Recipe(
@@ -153,7 +151,7 @@ def _read(path: Path) -> Recipe:
     return recipe
 
 
-def _install(table: _Table, how: str) -> Install:
+def _install(table: Table, how: str) -> Install:
     venv = how == "venv"
     install = Install(
         how=how,
@@ -168,7 +166,7 @@ def _install(table: _Table, how: str) -> Install:
     return install
 
 
-def _start(table: _Table) -> Start:
+def _start(table: Table) -> Start:
     start = Start(
         command=table.texts("command"),
         env=table.text_map("env"),
@@ -191,87 +189,7 @@ def _start(table: _Table) -> Start:
     return start
 
 
-def _claims(table: _Table) -> Claims:
+def _claims(table: Table) -> Claims:
     claims = Claims(table.texts("operations"), table.text("source"))
     table.nothing_else()
     return claims
-
-
-_MISSING: Any = object()
-
-
-class _Table:
-    """A TOML table that is read field by field, and knows what was never asked for."""
-
-    def __init__(self, path: Path, prefix: str, data: dict[str, Any]) -> None:
-        self._path, self._prefix, self._data = path, prefix, data
-        self._asked: set[str] = set()
-
-    def error(self, field: str, expected: str) -> RecipeError:
-        return RecipeError(f"{self._path}: {self._prefix}{field} must be {expected}.")
-
-    def nothing_else(self) -> None:
-        for field in sorted(self._data.keys() - self._asked):
-            known = ", ".join(sorted(self._asked))
-            raise RecipeError(
-                f"{self._path}: {self._prefix}{field} is no field of a recipe of this kind; "
-                f"here stand {known}."
-            )
-
-    def table(self, field: str) -> _Table:
-        value = self._get(field, _MISSING)
-        if not isinstance(value, dict):
-            raise self.error(field, f"a table ([{field}])")
-        return _Table(self._path, f"{field}.", value)
-
-    def text(self, field: str, default: str = _MISSING, *, pattern: str = r"(?s).*") -> str:
-        value = self._get(field, default)
-        required = default is _MISSING
-        if not isinstance(value, str) or (required and not value.strip()):
-            raise self.error(field, "a string" + (" that is not empty" if required else ""))
-        if not re.fullmatch(pattern, value):
-            raise self.error(field, f"a string of the form {pattern}, not {value!r}")
-        return value
-
-    def texts(self, field: str, default: tuple[str, ...] = _MISSING) -> tuple[str, ...]:
-        if default is not _MISSING and field not in self._data:
-            self._asked.add(field)
-            return default
-        value = self._get(field, _MISSING)
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.error(field, "a list of strings")
-        if default is _MISSING and not value:
-            raise self.error(field, "a list with at least one string")
-        return tuple(value)
-
-    def text_map(self, field: str) -> dict[str, str]:
-        value = self._get(field, {})
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            raise self.error(field, "a table of strings")
-        return dict(value)
-
-    def number(self, field: str) -> float:
-        value = self._get(field, _MISSING)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            raise self.error(field, "a number greater than 0")
-        return float(value)
-
-    def choice(self, field: str, allowed: tuple[str, ...]) -> str:
-        value = self.text(field)
-        if value not in allowed:
-            raise self.error(field, f"one of {', '.join(allowed)}, not {value!r}")
-        return value
-
-    def choices(self, field: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
-        values = self.texts(field)
-        for value in values:
-            if value not in allowed:
-                raise self.error(field, f"a list of {', '.join(allowed)}, not {value!r}")
-        return values
-
-    def _get(self, field: str, default: Any) -> Any:
-        self._asked.add(field)
-        value = self._data.get(field, default)
-        if value is _MISSING:
-            raise RecipeError(f"{self._path}: {self._prefix}{field} is missing.")
-        return value

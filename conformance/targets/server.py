@@ -12,8 +12,9 @@ from typing import Any
 
 from conformance.targets.environment import backend_version, clean_environment, prepare
 from conformance.targets.errors import TargetError
+from conformance.targets.ports import HOST, free_port, require_free
 from conformance.targets.probe import Probe, probe
-from conformance.targets.process import HOST, BackendProcess, free_port, require_free
+from conformance.targets.process import BackendProcess
 from conformance.targets.progress import Progress, quiet
 from conformance.targets.recipes import Recipe
 from fixtures.models.cache import file_sha256

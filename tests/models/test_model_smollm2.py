@@ -18,7 +18,8 @@ def cache(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_builds_the_pinned_files(cache, capfd):
+def test_builds_the_pinned_files(cache, capfd, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     stages = []
     folder = fixtures.models.path(
         "SmolLM2-135M-Instruct", lambda stage, detail: stages.append(detail)

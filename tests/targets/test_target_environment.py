@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 SERVER = """
 import http.server, json, os, sys
 model, name, port = sys.argv[1:]
-print("serving", model, flush=True)
+print("serving", model, os.environ.get("PYTHONPATH"), flush=True)
 class Api(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = json.dumps({"data": [{"id": name, "max_model_len": int(os.environ["LIMIT"])}]})
@@ -194,7 +194,7 @@ def test_a_command_that_is_not_on_the_path(monkeypatch, tmp_path):
 def test_a_server_from_recipe_to_end(toy, model_dir, tmp_path):
     with started(toy(), model_dir=model_dir, model_name="tiny", run_dir=tmp_path / "run") as target:
         log = Path(target.log_path).read_text()
-        assert log == f"serving {model_dir}\n"
+        assert log == f"serving {model_dir} None\n"
         port = int(target.base_url.removeprefix("http://127.0.0.1:").removesuffix("/api"))
         with pytest.raises(OSError):
             socket.create_server(("127.0.0.1", port)).close()

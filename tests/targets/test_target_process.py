@@ -13,22 +13,31 @@ from pathlib import Path
 import pytest
 
 from conformance.targets.errors import TargetError
-from conformance.targets.process import BackendProcess, free_port, require_free
+from conformance.targets.ports import free_port, require_free
+from conformance.targets.process import BackendProcess
 
 ROOT = Path(__file__).parents[2]
 
 PARENT = """
-import sys, time
+import ctypes, os, sys, time
 from pathlib import Path
 from conformance.targets.process import BackendProcess
-port, log, *command = sys.argv[1:]
+kind, port, log, *command = sys.argv[1:]
+if kind == "no-init":
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # Orphans come here, as to a PID 1 that never reaps.
 try:
     with BackendProcess(
         command, name="toy", health_url=f"http://127.0.0.1:{port}/health", log_path=Path(log),
         ready_timeout_s=30, grace_s=1,
     ):
+        if kind == "forks" and os.fork() == 0:
+            os.setsid()
+            time.sleep(20)  # Holds every descriptor of its parent, also when that is killed.
+            os._exit(0)
         print("ready", flush=True)
-        time.sleep(600)
+        time.sleep(0 if kind == "no-init" else 600)
+        began = time.monotonic()
+    print(f"{time.monotonic() - began:.3f}", flush=True)
 finally:
     print("left", flush=True)
 """
@@ -47,11 +56,12 @@ def process(backend, **options):
 
 
 @pytest.fixture
-def parent(backend):
+def parent(backend, request):
     """A process of its own that runs the forking backend, as `maccord certify` would."""
     toy, port = backend("forking"), free_port()
+    kind = getattr(request, "param", "plain")
     child = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(port), str(toy.log), *toy.command(port)],
+        [sys.executable, "-c", PARENT, kind, str(port), str(toy.log), *toy.command(port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -59,10 +69,11 @@ def parent(backend):
         start_new_session=True,
     )
     assert child.stdout and child.stdout.readline() == "ready\n"
-    assert len(toy.running()) == 3
+    assert len(toy.pids()) == 3
     yield child, toy
     child.kill()
-    child.communicate()
+    child.wait()
+    child.stdout.close()
 
 
 def test_runs_inside_the_block_and_ends_with_it(backend):
@@ -100,6 +111,29 @@ def test_a_signal_to_maccord_ends_the_backend(parent, eventually, number):
     child.send_signal(number)
     assert eventually(lambda: toy.running() == [])
     child.wait(timeout=15)
+
+
+def test_a_kill_of_maccord_s_whole_group_ends_the_backend(parent, eventually):
+    child, toy = parent
+    os.killpg(child.pid, signal.SIGKILL)
+    assert eventually(lambda: toy.running() == [])
+
+
+@pytest.mark.parametrize("parent", ["forks"], indirect=True)
+def test_a_child_that_holds_the_socket_does_not_save_the_backend(parent, eventually):
+    child, toy = parent
+    assert len(toy.running()) == 3
+    child.kill()
+    assert eventually(lambda: toy.running() == [])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="launchd reaps orphans everywhere on macOS")
+@pytest.mark.parametrize("parent", ["no-init"], indirect=True)
+def test_the_end_is_seen_in_a_container_without_an_init(parent):
+    child, toy = parent
+    took_s = float(child.stdout.readline())
+    assert took_s < 4.0  # Otherwise zombies count as alive for the grace and the kill's 5 s.
+    assert toy.running() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,7 +1,8 @@
 """Streamed chat completions."""
 
-from conformance.api import expect, streams
-from conformance.api.prompts import GREETING, STORY
+from conformance.api import answers, expect, streams
+from conformance.api.ask import Ask
+from conformance.api.prompts import COPY, GREETING, STORY
 from conformance.requirements import MUST, SHOULD, requirement
 
 CHUNK = "OpenAI chat.completion.chunk object"
@@ -9,7 +10,7 @@ USAGE = "OpenAI chat.completions.create: stream_options.include_usage"
 
 
 @requirement("api/chat/stream-chunks", MUST, source=CHUNK)
-def test_stream_chunks(ask):
+def test_stream_chunks(ask: Ask) -> None:
     """Every event of a streamed chat completion before [DONE] MUST be a chat.completion.chunk.
 
     Typed clients (the official ones in TypeScript, Go, Java, .NET) refuse what does not fit the
@@ -19,7 +20,7 @@ def test_stream_chunks(ask):
 
 
 @requirement("api/chat/stream-identity", MUST, source=f"{CHUNK}: id, created, model")
-def test_stream_identity(ask):
+def test_stream_identity(ask: Ask) -> None:
     """All chunks of one stream MUST have the same `id`, `created` and `model`.
 
     Gateways and tracing tools put an answer together by its id.
@@ -29,7 +30,7 @@ def test_stream_identity(ask):
 
 
 @requirement("api/chat/stream-role-first", MUST, source=f"{CHUNK}: delta.role")
-def test_stream_role_first(ask):
+def test_stream_role_first(ask: Ask) -> None:
     """The first chunk of a choice MUST carry the role `assistant`.
 
     Clients that add deltas up get a message without a role otherwise, and send it back with the
@@ -40,7 +41,7 @@ def test_stream_role_first(ask):
 
 
 @requirement("api/chat/stream-role-once", SHOULD, source="vLLM: the role is sent once")
-def test_stream_role_once(ask):
+def test_stream_role_once(ask: Ask) -> None:
     """No chunk of a choice after the first SHOULD carry a role.
 
     A client that adds deltas up field by field makes "assistantassistant" of it.
@@ -50,7 +51,7 @@ def test_stream_role_once(ask):
 
 
 @requirement("api/chat/stream-finish-length", MUST, source=f"{CHUNK}: finish_reason")
-def test_stream_finish_length(ask):
+def test_stream_finish_length(ask: Ask) -> None:
     """A stream that `max_tokens` cuts MUST say `length`, once, on the last chunk of the choice.
 
     Clients that see `stop` take a sentence that breaks off for the whole answer (mlx-vlm #1215).
@@ -59,28 +60,28 @@ def test_stream_finish_length(ask):
 
 
 @requirement("api/chat/stream-finish-stop", MUST, source=f"{CHUNK}: finish_reason", alone=True)
-def test_stream_finish_stop(ask):
+def test_stream_finish_stop(ask: Ask) -> None:
     """A stream that the model ends MUST say `stop`, once, on the last chunk of the choice.
 
     Agents wait for the reason to know that the turn is over: a stream that ends with null (vllm-mlx
     #628) leaves them waiting or retrying.
     """
-    expect.ended_by_itself(ask.chat(GREETING, max_tokens=32))
-    streams.ended_with(ask.chat_stream(GREETING, max_tokens=32).chat_chunks(), "stop")
+    streams.ended_by_itself(answers.chat(ask.chat(COPY, max_tokens=16)))
+    streams.ended_with(ask.chat_stream(COPY, max_tokens=16).chat_chunks(), "stop")
 
 
 @requirement("api/chat/stream-choices", MUST, source=f"{CHUNK}: choices")
-def test_stream_choices(ask):
+def test_stream_choices(ask: Ask) -> None:
     """Every chunk MUST carry a choice unless usage was asked for.
 
-    Nearly all code written for streams reads `choices[0]` of each chunk, and fails on an empty list.
+    Nearly all code written for streams reads `choices[0]` of each chunk; an empty list breaks it.
     """
     chunks = ask.chat_stream(GREETING, max_tokens=2).chat_chunks()
     streams.every_chunk_has_a_choice(chunks)
 
 
 @requirement("api/chat/stream-no-usage", SHOULD, source=USAGE)
-def test_stream_no_usage(ask):
+def test_stream_no_usage(ask: Ask) -> None:
     """A stream SHOULD NOT carry `usage` unless it was asked for.
 
     Gateways that add up usage count such answers twice: once from the chunk, once on their own.
@@ -89,7 +90,7 @@ def test_stream_no_usage(ask):
 
 
 @requirement("api/chat/stream-usage", MUST, source=USAGE)
-def test_stream_usage(ask):
+def test_stream_usage(ask: Ask) -> None:
     """With `include_usage` the last chunk, and only it, MUST carry `usage`, without a choice.
 
     Billing, rate limits and context-length bars of chat front ends read it there; one that never
@@ -101,45 +102,44 @@ def test_stream_usage(ask):
 
 
 @requirement("api/chat/stream-usage-counts", MUST, source=USAGE, alone=True)
-def test_stream_usage_counts(ask):
+def test_stream_usage_counts(ask: Ask) -> None:
     """The usage of a stream MUST be that of the same request answered at once.
 
     A count that depends on how the answer travels (the end token counted or not) makes costs and
     context lengths differ between two front ends of the same server.
     """
-    whole = expect.chat(ask.chat(GREETING, max_tokens=16)).usage
+    whole = answers.chat(ask.chat(COPY, max_tokens=16)).usage
     asked = {"include_usage": True}
-    chunks = ask.chat_stream(GREETING, max_tokens=16, stream_options=asked).chat_chunks()
-    expect.same_counts(streams.usage(chunks), whole)
+    chunks = ask.chat_stream(COPY, max_tokens=16, stream_options=asked).chat_chunks()
+    expect.same_counts(streams.usage(chunks), whole, what="a stream")
 
 
 @requirement("api/chat/stream-text", MUST, source=f"{CHUNK}: delta.content", alone=True)
-def test_stream_text(ask):
+def test_stream_text(ask: Ask) -> None:
     """The deltas of a stream, joined, MUST be the text of the same request answered at once.
 
     A space lost or doubled at a chunk's edge breaks code and tables that a model writes.
     """
-    whole = expect.chat_choice(ask.chat(GREETING, max_tokens=16)).message.content
-    chunks = ask.chat_stream(GREETING, max_tokens=16).chat_chunks()
-    streams.same_text(streams.text(chunks), whole or "")
+    whole = answers.chat(ask.chat(COPY, max_tokens=16)).text
+    chunks = ask.chat_stream(COPY, max_tokens=16).chat_chunks()
+    streams.same_text(streams.text(chunks), whole)
 
 
 @requirement("api/chat/stream-logprobs", MUST, source=f"{CHUNK}: logprobs", alone=True)
-def test_stream_logprobs(ask):
+def test_stream_logprobs(ask: Ask) -> None:
     """A stream asked for `logprobs` MUST give the same tokens as the answer given at once.
 
     Confidence meters and evaluations read them while the answer comes; tokens that go missing at a
     chunk's edge shift all that follow.
     """
-    whole = expect.chat_choice(ask.chat(GREETING, max_tokens=4, logprobs=True))
-    chunks = ask.chat_stream(GREETING, max_tokens=4, logprobs=True).chat_chunks()
-    expect.same(
-        streams.chat_tokens(chunks), expect.tokens(whole), what="The list of a stream's tokens"
-    )
+    whole = answers.chat_logprobs(ask.chat(COPY, max_tokens=4, logprobs=True))
+    chunks = ask.chat_stream(COPY, max_tokens=4, logprobs=True).chat_chunks()
+    tokens = [entry.token for entry in whole]
+    expect.same(streams.chat_tokens(chunks), tokens, what="The list of a stream's tokens")
 
 
 @requirement("api/chat/stream-logprobs-finish", MUST, source=f"{CHUNK}: finish_reason")
-def test_stream_logprobs_finish(ask):
+def test_stream_logprobs_finish(ask: Ask) -> None:
     """A stream asked for `logprobs` MUST still say its `finish_reason`.
 
     It was lost where the two meet (litellm #10686), and clients waited for an end that never came.
@@ -151,20 +151,20 @@ def test_stream_logprobs_finish(ask):
 @requirement(
     "api/chat/stream-stop", MUST, source="OpenAI chat.completions.create: stop", alone=True
 )
-def test_stream_stop(ask):
+def test_stream_stop(ask: Ask) -> None:
     """A stream MUST end before a stop string that begins in one chunk and ends in the next.
 
     What was sent cannot be taken back: a server that does not hold back the beginning of a stop
     string shows agents half a marker.
     """
-    parts = streams.pieces(ask.chat_stream(GREETING, max_tokens=16).chat_chunks())
+    parts = streams.pieces(ask.chat_stream(COPY, max_tokens=16).chat_chunks())
     stop = streams.stop_across(parts)
-    chunks = ask.chat_stream(GREETING, max_tokens=16, stop=[stop]).chat_chunks()
+    chunks = ask.chat_stream(COPY, max_tokens=16, stop=[stop]).chat_chunks()
     streams.stopped_before(chunks, stop, "".join(parts))
 
 
 @requirement("api/chat/stream-n", SHOULD, source="OpenAI chat.completions.create: n")
-def test_stream_n(ask):
+def test_stream_n(ask: Ask) -> None:
     """A stream with `n` 2 SHOULD carry both choices, each with its own index and end.
 
     Front ends that offer a choice of answers show the second one empty, or mixed into the first.
@@ -178,7 +178,7 @@ def test_stream_n(ask):
 @requirement(
     "api/chat/stream-incremental", MUST, source="OpenAI chat.completions.create: stream", alone=True
 )
-def test_stream_incremental(ask):
+def test_stream_incremental(ask: Ask) -> None:
     """A streamed answer MUST be sent while it is generated.
 
     An answer held back until it is complete looks right in every field, and people stare at an

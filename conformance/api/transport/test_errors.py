@@ -3,8 +3,10 @@
 import pytest
 
 from conformance.api import expect, invalid
+from conformance.api.ask import Ask
 from conformance.api.prompts import GREETING
 from conformance.requirements import MUST, SHOULD, requirement
+from conformance.targets.server import ServerTarget
 
 ERRORS = "OpenAI API reference: error codes, 400 BadRequestError"
 RANGES = "OpenAI chat.completions.create and completions.create: limits of each field"
@@ -12,7 +14,7 @@ RANGES = "OpenAI chat.completions.create and completions.create: limits of each 
 
 @pytest.mark.parametrize("case", invalid.BODIES)
 @requirement("api/errors/malformed-body", MUST, source=ERRORS)
-def test_malformed_body(ask, case):
+def test_malformed_body(ask: Ask, case: str) -> None:
     """A request body that is no JSON object MUST be refused with 400 or 422 and an OpenAI error.
 
     A request cut short by a proxy must not take the server down, nor look like its own fault (500),
@@ -28,7 +30,7 @@ def test_malformed_body(ask, case):
 
 @pytest.mark.parametrize("case", invalid.MISSING)
 @requirement("api/errors/missing-field", MUST, source=f"{ERRORS}; required fields")
-def test_missing_field(ask, case):
+def test_missing_field(ask: Ask, case: str) -> None:
     """A request without a required field MUST be refused with 400 or 422 and an OpenAI error.
 
     A made-up default answers a question that nobody asked, and the person sees nonsense.
@@ -40,7 +42,7 @@ def test_missing_field(ask, case):
 
 @pytest.mark.parametrize("case", invalid.WRONG_TYPES)
 @requirement("api/errors/wrong-type", MUST, source=f"{ERRORS}; vLLM validates all types")
-def test_wrong_type(ask, case):
+def test_wrong_type(ask: Ask, case: str) -> None:
     """A field of the wrong type MUST be refused with 400 or 422 and an OpenAI error.
 
     A typing error that the Mac forgives is found when production refuses it.
@@ -52,7 +54,7 @@ def test_wrong_type(ask, case):
 
 @pytest.mark.parametrize("case", invalid.WRONG_TYPES_OF_RARER_FIELDS)
 @requirement("api/errors/wrong-type-rarer", SHOULD, source=f"{ERRORS}; vLLM validates all types")
-def test_wrong_type_of_rarer_field(ask, case):
+def test_wrong_type_of_rarer_field(ask: Ask, case: str) -> None:
     """A rarer field of the wrong type SHOULD be refused with 400 or 422 and an OpenAI error.
 
     The parameter has no effect, and nobody notices before production refuses it.
@@ -64,7 +66,7 @@ def test_wrong_type_of_rarer_field(ask, case):
 
 @pytest.mark.parametrize("case", invalid.OUT_OF_RANGE)
 @requirement("api/errors/out-of-range", MUST, source=RANGES)
-def test_out_of_range(ask, case):
+def test_out_of_range(ask: Ask, case: str) -> None:
     """A value outside its field's range MUST be refused with 400 or 422 and an OpenAI error.
 
     A server that takes its nearest legal value instead answers another request than was sent.
@@ -76,7 +78,7 @@ def test_out_of_range(ask, case):
 
 @pytest.mark.parametrize("case", invalid.OUT_OF_RANGE_OF_RARER_FIELDS)
 @requirement("api/errors/out-of-range-rarer", SHOULD, source=f"{RANGES}; vLLM's, where narrower")
-def test_out_of_range_of_rarer_field(ask, case):
+def test_out_of_range_of_rarer_field(ask: Ask, case: str) -> None:
     """A rarer field's value outside its range SHOULD be refused with 400 or 422 and an error.
 
     A server that takes its nearest legal value instead answers another request than was sent.
@@ -88,7 +90,7 @@ def test_out_of_range_of_rarer_field(ask, case):
 
 @pytest.mark.parametrize("case", invalid.UNKNOWN_MODEL)
 @requirement("api/errors/unknown-model", MUST, source="OpenAI error codes: 404 NotFoundError")
-def test_unknown_model(ask, case):
+def test_unknown_model(ask: Ask, case: str) -> None:
     """A request for a model that is not served MUST be refused with 404 and an OpenAI error.
 
     A server that answers with what it has instead hides a wrong configuration: the team measures
@@ -101,7 +103,7 @@ def test_unknown_model(ask, case):
 
 
 @requirement("api/errors/stream-refused", MUST, source=f"{ERRORS}; vLLM validates before streaming")
-def test_stream_refused(ask):
+def test_stream_refused(ask: Ask) -> None:
     """An invalid request for a stream MUST be refused by its status, not inside a stream.
 
     Clients raise an error for a status; an event with an error in it they show as an empty answer.
@@ -112,8 +114,10 @@ def test_stream_refused(ask):
     invalid.refused_and_over(ask, response, what=request.what, cause=cause)
 
 
-@requirement("api/errors/prompt-too-long", MUST, source=f"{ERRORS}; vLLM: max_model_len", alone=True)
-def test_prompt_too_long(ask, target):
+@requirement(
+    "api/errors/prompt-too-long", MUST, source=f"{ERRORS}; vLLM: max_model_len", alone=True
+)
+def test_prompt_too_long(ask: Ask, target: ServerTarget) -> None:
     """A prompt longer than the model's context MUST be refused with 400 or 422 and an error.
 
     Agents shorten their history when they see it. A server that cuts the prompt silently loses the
@@ -126,9 +130,12 @@ def test_prompt_too_long(ask, target):
 
 
 @requirement(
-    "api/errors/max-tokens-too-large", SHOULD, source="vLLM: max_tokens and max_model_len", alone=True
+    "api/errors/max-tokens-too-large",
+    SHOULD,
+    source="vLLM: max_tokens and max_model_len",
+    alone=True,
 )
-def test_max_tokens_too_large(ask, target):
+def test_max_tokens_too_large(ask: Ask, target: ServerTarget) -> None:
     """More `max_tokens` than the context holds SHOULD be refused with 400 or 422 and an error.
 
     The same request fails in production; a desk that forgives it lets the mistake through.

@@ -1,6 +1,7 @@
 """The event stream itself, byte by byte."""
 
 from conformance.api import streams
+from conformance.api.ask import Ask, event_stream
 from conformance.api.prompts import GREETING
 from conformance.requirements import MUST, requirement
 
@@ -9,16 +10,16 @@ STREAMING = "OpenAI chat.completions.create: stream"
 
 
 @requirement("api/transport/sse-content-type", MUST, source=WHATWG)
-def test_sse_content_type(ask):
+def test_sse_content_type(ask: Ask) -> None:
     """A streamed answer MUST have the content type text/event-stream.
 
     Browsers close an event stream of another type, and proxies buffer it.
     """
-    streams.event_stream(ask.chat(GREETING, max_tokens=2, stream=True))
+    event_stream(ask.chat(GREETING, max_tokens=2, stream=True))
 
 
 @requirement("api/transport/sse-framing", MUST, source=WHATWG)
-def test_sse_framing(ask):
+def test_sse_framing(ask: Ask) -> None:
     """Events MUST be unnamed `data` fields, each ended by an empty line, in valid UTF-8.
 
     Clients discard an event that is not ended and may ignore one that is named: its text is lost
@@ -28,7 +29,7 @@ def test_sse_framing(ask):
 
 
 @requirement("api/transport/sse-done", MUST, source=f"{STREAMING}; vLLM")
-def test_sse_done(ask):
+def test_sse_done(ask: Ask) -> None:
     """A stream MUST end with one event [DONE], and nothing after it.
 
     Without it a client cannot tell a finished answer from a broken connection (vllm-metal #199).
@@ -37,7 +38,7 @@ def test_sse_done(ask):
 
 
 @requirement("api/transport/sse-json", MUST, source=STREAMING)
-def test_sse_json(ask):
+def test_sse_json(ask: Ask) -> None:
     """Every event before [DONE] MUST be one JSON object.
 
     One event that does not parse ends the whole answer in most clients.
@@ -46,7 +47,7 @@ def test_sse_json(ask):
 
 
 @requirement("api/transport/sse-not-asked", MUST, source=STREAMING)
-def test_sse_not_asked(ask):
+def test_sse_not_asked(ask: Ask) -> None:
     """A request with `stream` false MUST be answered with JSON, not with a stream.
 
     Clients write the default out; they read one object and fail on `data:`.

@@ -1,0 +1,75 @@
+"""Messages: all of them reach the model, in the form of its chat template."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.api import answers
+from conformance.api.ask import Ask
+from conformance.api.prompts import COPY, Messages, assistant, system, user
+from conformance.compare import texts, vocabulary
+from conformance.compare.tokens import Tokenizer
+from conformance.requirements import MUST, requirement
+
+
+@requirement(
+    "api/chat/messages", MUST, source="OpenAI chat.completions.create: messages; the chat template"
+)
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [user("Name a colour.")],
+        [system("Answer with one word."), user("Name a colour.")],
+        [user("Name a colour."), assistant("Blue."), user("Another.")],
+    ],
+    ids=["user", "system", "history"],
+)
+def test_messages(ask: Ask, tokenizer: Tokenizer, messages: Messages) -> None:
+    """Every message MUST reach the model in its chat template: `prompt_tokens` is that prompt's
+    length.
+
+    A system message that is dropped takes the product's rules with it; a template that is
+    rendered otherwise makes the same weights answer worse, and nobody sees why.
+    """
+    answer = answers.chat(ask.chat(messages, max_tokens=1))
+    vocabulary.whole_prompt(tokenizer, messages, answer.usage.prompt_tokens)
+
+
+@requirement(
+    "api/chat/content-parts",
+    MUST,
+    source="OpenAI chat.completions.create: messages[].content as array of text parts",
+    alone=True,
+)
+def test_content_parts(ask: Ask) -> None:
+    """A message's content as one text part MUST be answered as the same text in a string is.
+
+    Agent frameworks send parts for everything; a server that prints the list into the prompt
+    still answers, only worse.
+    """
+    whole = answers.chat(ask.chat(COPY))
+    *before, last = COPY
+    parts = [*before, user([{"type": "text", "text": last["content"]}])]
+    in_parts = answers.chat(ask.chat(parts))
+    texts.prompt_count(in_parts.usage.prompt_tokens, whole.usage.prompt_tokens)
+    texts.equal(whole.text, in_parts.text, "Content in parts is answered otherwise than a string")
+
+
+@requirement(
+    "api/chat/content-parts-all",
+    MUST,
+    source="OpenAI chat.completions.create: messages[].content as array of text parts",
+)
+def test_content_parts_all(ask: Ask) -> None:
+    """Every text part of a message MUST reach the model.
+
+    Tools that attach a file send it as a second part; where only the first one counts, the model
+    answers about a file that it never saw. (vLLM joins parts with a line break, others without.)
+    """
+    first, second = "Here is a list.", "Apples, pears, plums and some eleven oranges."
+    one = answers.chat(ask.chat(first, max_tokens=1))
+    parts = [{"type": "text", "text": first}, {"type": "text", "text": second}]
+    both = answers.chat(ask.chat([user(parts)], max_tokens=1))
+    texts.longer_prompt(
+        one.usage.prompt_tokens, both.usage.prompt_tokens, "the second text part", least=8
+    )

@@ -1,0 +1,108 @@
+"""Tokens of the served model by their text: which ids to force or ban, what a prompt comes to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.compare.tokens import Tokenizer
+from conformance.outcomes import Failed, Inconclusive, Silent, SuiteError
+
+Messages = list[dict[str, Any]]
+
+
+def whole_prompt(tokenizer: Tokenizer, messages: Messages, found: int) -> None:
+    """`found`, the reported `prompt_tokens`, is the length of the rendered chat prompt.
+
+    Raises:
+        Silent: it is that of the last message alone.
+        Failed: it is another.
+        Inconclusive: as `chat_prompt`.
+    """
+    wanted = len(chat_prompt(tokenizer, messages))
+    if found == wanted:
+        return
+    if found == len(chat_prompt(tokenizer, messages[-1:])):
+        raise Silent("Messages before the last are dropped", expected=wanted, actual=found)
+    raise Failed(
+        "`prompt_tokens` is not the length of the prompt that the chat template makes",
+        expected=wanted,
+        actual=found,
+    )
+
+
+def chat_prompt(tokenizer: Tokenizer, messages: Messages) -> list[int]:
+    """Token ids of the rendered chat prompt.
+
+    Raises:
+        Inconclusive: the model's template has no place for such messages.
+    """
+    try:
+        return tokenizer.encode_chat(messages)
+    except SuiteError as error:
+        raise Inconclusive(
+            f"{error}: another model would decide",
+            cause="The model's chat template refuses the messages",
+        ) from None
+
+
+def plain_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Token ids of `text`, without the special tokens that begin or end a prompt."""
+    return [id for id in tokenizer.encode(text) if id not in tokenizer.special_ids]
+
+
+def word_outside(tokenizer: Tokenizer, text: str) -> int:
+    """The id of a token that spells a word or part of one and does not occur in `text`.
+
+    Raises:
+        Inconclusive: the vocabulary has none among a few plain words.
+    """
+    for id in plain_ids(tokenizer, "the banana and the yellow elephant"):
+        word = tokenizer.decode([id]).strip()
+        if len(word) > 1 and word.isalpha() and word not in text:
+            return id
+    raise Inconclusive("The vocabulary has no plain word to force: another model would decide")
+
+
+def spelling(tokenizer: Tokenizer, word: str) -> list[int]:
+    """The ids of all tokens that spell `word`, with or without white space around it.
+
+    Raises:
+        Inconclusive: there are none, or more than the 300 that `logit_bias` may name.
+    """
+    wanted = word.strip()
+    found = [id for id in tokenizer.vocabulary.values() if tokenizer.decode([id]).strip() == wanted]
+    if not wanted or not 0 < len(found) <= 300:
+        raise Inconclusive(
+            f"{len(found)} tokens spell {word!r}: an answer that begins with a word would decide",
+            cause="The model's own answer does not allow the check",
+        )
+    return found
+
+
+def forced(tokenizer: Tokenizer, id: int, times: int, text: str) -> None:
+    """`text` is `times` times the token.
+
+    Raises:
+        Silent: the token is not in it.
+        Failed: it is, among others.
+    """
+    wanted = tokenizer.decode([id] * times).strip()
+    if tokenizer.decode([id]).strip() not in text:
+        raise Silent("`logit_bias` is accepted and ignored", expected=wanted, actual=text)
+    if text.strip() != wanted:
+        raise Failed("`logit_bias` 100 does not force a token", expected=wanted, actual=text)
+
+
+def banned(word: str, text: str) -> None:
+    """`text` is another word. Raises Silent otherwise."""
+    if text.strip() == word.strip():
+        raise Silent("`logit_bias` is accepted and ignored", expected=f"not {word!r}", actual=text)
+
+
+def without_special_tokens(tokenizer: Tokenizer, text: str) -> None:
+    """No special token is spelled in `text`. Raises Failed otherwise."""
+    names = (name for name, id in tokenizer.vocabulary.items() if id in tokenizer.special_ids)
+    if found := sorted(name for name in names if name and name in text):
+        raise Failed(
+            "A special token is left in the answer", expected="text alone", actual=(found, text)
+        )
