@@ -19,21 +19,19 @@ import fixtures.models
 from conformance.known_failures import KnownFailures
 from conformance.options import Options
 from conformance.outcomes import judge
+from conformance.recovery import Keeper
 from conformance.report import certificate as report
 from conformance.report import write_report
 from conformance.report.facts import machine_facts, suite_facts
 from conformance.run import RunFolder
 from conformance.targets import recipes
-from conformance.targets.client import Client, NoAnswer, TransportFailure
-from conformance.targets.errors import TargetError
-from conformance.targets.probe import probe
 from conformance.targets.progress import Display
-from conformance.targets.server import ServerTarget, started
+from conformance.targets.server import ServerTarget, claims, running, started
+from conformance.targets.warm_up import warm_up
 
 DEFAULT_BACKEND = "mlx-lm"
 DEFAULT_MODEL = "SmolLM2-135M-Instruct"
 ALL_PROFILES = "all"
-WARM_UP_TIMEOUT_S = 120.0
 LOG_TAIL_LINES = 40
 
 
@@ -42,12 +40,13 @@ class Certification:
     """A run in the process that owns the target.
 
     `begin` finds or starts the target, `finish` judges and writes the report, `close` ends a
-    server that was started.
+    server that was started. `serves` says whether the target answered the first chat request.
     """
 
     options: Options
     folder: RunFolder
     target: ServerTarget
+    serves: bool
     began: float
     ready: float
     stack: ExitStack
@@ -71,8 +70,8 @@ class Certification:
             folder = RunFolder(parent / "run")
             folder.reset()
             target = _target(options, folder, stack, console or Console(stderr=True))
-            _warm_up(options, target)
-            return cls(options, folder, target, began, time.time(), stack.pop_all())
+            serves = warm_up(target.base_url, target.model, api_key=options.api_key())
+            return cls(options, folder, target, serves, began, time.time(), stack.pop_all())
 
     @property
     def deadline(self) -> float:
@@ -125,6 +124,10 @@ class Certification:
             expected_total=len(results),
             results=results,
             known_failures=_stated(known) if known else None,
+            notes=[
+                f"The backend was started again after {id}: it no longer answered valid requests."
+                for id in self.folder.restarts()
+            ],
             log_tail=_log_tail(self.target) if void else None,
         )
         if self.options.report:
@@ -175,66 +178,35 @@ def _target(
     recipe = recipes.load(options.backend or DEFAULT_BACKEND)
     if recipe.start is None:
         found = _running(f"{recipe.url}{recipe.base_path}", options)
-        return replace(found, name=recipe.name, backend=recipe.name)
-    progress = stack.enter_context(Display(console))
-    weights = fixtures.models.path(DEFAULT_MODEL, progress=progress)
-    return stack.enter_context(
-        started(
-            recipe,
-            model_dir=weights,
-            model_name=options.model or DEFAULT_MODEL,
-            run_dir=folder.path,
-            python=options.backend_python,
-            progress=progress,
+        return replace(found, name=recipe.name, backend=recipe.name, claims=claims(recipe))
+    with Display(console) as progress:
+        weights = fixtures.models.path(DEFAULT_MODEL, progress=progress)
+        server = stack.enter_context(
+            started(
+                recipe,
+                model_dir=weights,
+                model_name=options.model or DEFAULT_MODEL,
+                run_dir=folder.path,
+                python=options.backend_python,
+                progress=progress,
+            )
         )
-    )
+    stack.enter_context(Keeper(folder, server.restart))
+    return server.target
 
 
 def _running(base_url: str, options: Options) -> ServerTarget:
-    """A server that somebody else runs."""
-    found = probe(base_url, api_key=options.api_key(), model=options.model)
-    return ServerTarget(
-        name=found.model,
-        base_url=found.base_url,
-        model=found.model,
-        tokenizer_dir=str(options.tokenizer)
-        if options.tokenizer
-        else _known_tokenizer(found.model),
-        max_model_len=found.max_model_len,
-    )
+    found = running(base_url, api_key=options.api_key(), model=options.model)
+    known = options.tokenizer or _known_tokenizer(found.model)
+    return replace(found, tokenizer_dir=str(known) if known else None)
 
 
-def _known_tokenizer(model: str) -> str | None:
+def _known_tokenizer(model: str) -> Path | None:
     """The tokenizer of a fixture model that the server's model is named after."""
     for name in fixtures.models.names():
         if model.rstrip("/").rsplit("/", 1)[-1] == name:
-            return str(fixtures.models.path(name))
+            return fixtures.models.path(name)
     return None
-
-
-def _warm_up(options: Options, target: ServerTarget) -> None:
-    """Ask for one token, so that a server's first-request work is not charged to a requirement.
-
-    What it answers is judged by the requirements; here it only has to answer at all.
-    """
-    body = {
-        "model": target.model,
-        "messages": [{"role": "user", "content": "Hi"}],
-        "max_tokens": 1,
-    }
-    with Client(target.base_url, api_key=options.api_key()) as client:
-        try:
-            client.post("/chat/completions", body, timeout_s=WARM_UP_TIMEOUT_S)
-        except NoAnswer:
-            raise TargetError(
-                f"The server at {target.base_url} lists its models and then gives no answer to a "
-                f"one-token chat request within {WARM_UP_TIMEOUT_S:g} s."
-            ) from None
-        except TransportFailure as failure:
-            if not client.alive():
-                raise TargetError(
-                    f"The server at {target.base_url} was lost on its first request: {failure}."
-                ) from None
 
 
 def _described(target: ServerTarget) -> report.Target:
@@ -248,6 +220,7 @@ def _described(target: ServerTarget) -> report.Target:
         weights_sha256=target.weights_sha256,
         command=list(target.command),
         claims=dict(target.claims),
+        server_header=target.server_header,
     )
 
 

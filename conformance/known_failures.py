@@ -80,9 +80,8 @@ class KnownFailures:
     def check_ids(self, known: Collection[str]) -> None:
         """Raise KnownFailuresError if an entry names a requirement that does not exist."""
         if unmatched := sorted(set(self.entries) - set(known)):
-            raise KnownFailuresError(
-                f"{self.path} lists {', '.join(map(repr, unmatched))}, which matches no requirement."
-            )
+            names = ", ".join(map(repr, unmatched))
+            raise KnownFailuresError(f"{self.path} lists {names}, which matches no requirement.")
 
     def apply(self, result: Result) -> Result:
         """`result` as it counts with this file: waived, or FAIL because it passes though listed."""

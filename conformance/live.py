@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a bar, and a line for each requirement that fell short."""
+"""What a person sees while a run goes on: a bar, and a line for each departure."""
 
 from __future__ import annotations
 

@@ -137,7 +137,8 @@ def judge(
         return Verdict(
             False,
             2,
-            f"Could not be judged: {_requirements(tally[Outcome.ERROR])} of {total} ended in ERROR.",
+            f"Could not be judged: {_requirements(tally[Outcome.ERROR])} of {total} "
+            "ended in ERROR.",
             counts,
         )
     if missing > 0 or total == 0:

@@ -24,6 +24,7 @@ from conformance.judging import judge_call
 from conformance.known_failures import KnownFailures, KnownFailuresError
 from conformance.options import Options
 from conformance.outcomes import Inconclusive, Outcome, SuiteError, counts_against
+from conformance.recovery import Recovery
 from conformance.requirements import PROFILES, Requirement, requirement_of
 from conformance.run import Planned, RunFolder
 from conformance.targets.client import Client
@@ -85,7 +86,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     certification.workers = int(config.getoption("numprocesses", None) or 1)
     config.pluginmanager.register(_Controller(certification))
     config.stash[_worker] = WorkerState(
-        certification.target, certification.folder, options, certification.deadline
+        certification.target,
+        certification.folder,
+        options,
+        certification.deadline,
+        serves=certification.serves,
     )
 
 
@@ -125,8 +130,15 @@ class WorkerState:
     """What each process that runs requirements holds: the target, the folder, the client."""
 
     def __init__(
-        self, target: ServerTarget, folder: RunFolder, options: Options, deadline: float
+        self,
+        target: ServerTarget,
+        folder: RunFolder,
+        options: Options,
+        deadline: float,
+        *,
+        serves: bool,
     ) -> None:
+        self.serves = serves
         self.target, self.folder, self.options, self.deadline = target, folder, options, deadline
         self.known_failures = (
             KnownFailures.read(options.known_failures) if options.known_failures else None
@@ -165,6 +177,7 @@ class WorkerState:
                 "folder": str(self.folder.path),
                 "options": self.options.to_json(),
                 "deadline": self.deadline,
+                "serves": self.serves,
             }
         )
 
@@ -176,6 +189,7 @@ class WorkerState:
             RunFolder(Path(data["folder"])),
             Options.from_json(data["options"]),
             data["deadline"],
+            serves=data["serves"],
         )
 
 
@@ -229,9 +243,21 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     stated, state = requirement_of(item), item.config.stash.get(_worker, None)
     if stated is None or state is None:
         return (yield)
-    with state.folder.in_flight(alone=stated.alone):
-        state.check_ready()
-        return (yield)
+    if not state.serves:
+        with state.folder.in_flight(alone=stated.alone):
+            state.check_ready()
+            return (yield)
+    recovery = Recovery(
+        state.folder,
+        state.client,
+        state.target.model,
+        restartable=bool(state.target.command),
+    )
+    return (
+        yield from recovery.guarded(
+            stated.id, alone=stated.alone, check_ready=state.check_ready, again=item.runtest
+        )
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -60,7 +59,10 @@ class RunFolder:
     def reset(self) -> None:
         """Make the folder ready for a new run; results of an earlier one are removed."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for file in (self.results_file, self._lost, self._planned):
+        stale = (
+            self.results_file, self._lost, self._planned, self._restarts, self._restart_wanted
+        )  # fmt: skip
+        for file in stale:
             file.unlink(missing_ok=True)
 
     def record(self, result: Result) -> None:
@@ -97,16 +99,42 @@ class RunFolder:
         """Why the target is lost, or None."""
         return self._lost.read_text() if self._lost.is_file() else None
 
+    def want_restart(self, id: str) -> None:
+        """Ask the controller to start the backend again, and note after which requirement."""
+        with self._restarts.open("a") as file:
+            file.write(f"{id}\n")
+        self._restart_wanted.touch()
+
+    def restart_wanted(self) -> bool:
+        """Whether a worker waits for a restart."""
+        return self._restart_wanted.exists()
+
+    def restart_done(self) -> None:
+        """Let the worker that wanted a restart go on."""
+        self._restart_wanted.unlink(missing_ok=True)
+
+    def restarts(self) -> list[str]:
+        """The requirement after which each restart was needed."""
+        return self._restarts.read_text().splitlines() if self._restarts.is_file() else []
+
     @contextmanager
-    def in_flight(self, *, alone: bool) -> Iterator[float]:
-        """Hold the run's lock: shared, or for itself. Yields the time the wait was over."""
+    def in_flight(self, *, alone: bool) -> Iterator[None]:
+        """Hold the run's lock: shared, or for itself."""
         with (self.path / "in-flight.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-            yield time.monotonic()
+            yield
 
     @property
     def _lost(self) -> Path:
         return self.path / "target-lost"
+
+    @property
+    def _restarts(self) -> Path:
+        return self.path / "restarts"
+
+    @property
+    def _restart_wanted(self) -> Path:
+        return self.path / "restart-wanted"
 
     @property
     def _planned(self) -> Path:

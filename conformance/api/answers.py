@@ -154,7 +154,8 @@ def chat_steps(response: Response) -> list[Step] | None:
 
 
 def without_logprobs(response: Response) -> None:
-    """A chat completion without logprobs. Raises Failed otherwise."""
+    """A chat completion without logprobs. Raises as `chat`, and Failed with them."""
+    chat(response)
     for choice in expect.chat(response).choices:
         if choice.logprobs is not None:
             raise Failed(
@@ -165,7 +166,8 @@ def without_logprobs(response: Response) -> None:
 
 
 def completion_without_logprobs(response: Response) -> None:
-    """A legacy completion without logprobs. Raises Failed otherwise."""
+    """A legacy completion without logprobs. Raises as `completion`, and Failed with them."""
+    completion(response)
     for choice in expect.completion(response).choices:
         if choice.logprobs is not None:
             raise Failed(

@@ -17,9 +17,21 @@ DAY_S = 86_400
 """Seconds by which the clocks of target and suite may differ."""
 
 
+class Entry(BaseModel):
+    """What tells one listed model from another; the rest is `entries`' affair."""
+
+    id: str
+    created: int | None = None
+    owned_by: str | None = None
+
+
 class _Listing(BaseModel):
     object: Literal["list"]
     data: list[Model]
+
+
+class _Entries(BaseModel):
+    data: list[Entry]
 
 
 def path(model: str) -> str:
@@ -45,22 +57,24 @@ def entries(response: Response) -> list[Model]:
     return found
 
 
-def named(models: list[Model], name: str) -> Model:
-    """The entry with this name. Raises Failed if there is none."""
-    for model in models:
-        if model.id == name:
-            return model
-    raise Failed(
-        "The list of models lacks the model that is served",
-        expected=name,
-        actual=[model.id for model in models],
-    )
+def named(response: Response, name: str) -> Entry:
+    """The entry with this name. Raises Failed unless there is exactly one."""
+    expect.ok(response)
+    listed = expect.typed_json(response.body, _Entries).data
+    found = [entry for entry in listed if entry.id == name]
+    if len(found) != 1:
+        raise Failed(
+            "The list of models does not name the served model once",
+            expected=name,
+            actual=[entry.id for entry in listed],
+        )
+    return found[0]
 
 
-def plausible_time(created: int) -> None:
+def plausible_time(created: int | None) -> None:
     """Seconds since 1970, not in the future. Raises Failed otherwise."""
     now = int(time.time())
-    if not 0 < created <= now + DAY_S:
+    if created is None or not 0 < created <= now + DAY_S:
         raise Failed(
             "`created` is not a time in seconds", expected=f"1 to {now}", actual=str(created)[:40]
         )
@@ -95,11 +109,10 @@ def retrieved(response: Response) -> Model:
     return expect.typed_json(response.body, Model)
 
 
-def same(listed: Model, single: Model) -> None:
-    """Both say the same `id`, `object` and `owned_by`; `created` may be the time of asking, as
-    vLLM's is. Raises Failed otherwise."""
-    wanted = (listed.id, listed.object, listed.owned_by)
-    found = (single.id, single.object, single.owned_by)
+def same(listed: Entry, single: Model) -> None:
+    """Both say the same `id` and `owned_by`; `created` may be the time of asking, as vLLM's is.
+    Raises Failed otherwise."""
+    wanted, found = (listed.id, listed.owned_by), (single.id, single.owned_by)
     if wanted != found:
         raise Failed(
             "A model is described otherwise than in the list", expected=wanted, actual=found

@@ -163,7 +163,7 @@ def indices(chunks: Chunks, wanted: set[int], *, parameter: str) -> None:
     found = {choice.index for chunk in chunks for choice in chunk.choices}
     if found == {0} != wanted:
         raise Silent(
-            f"`{parameter}` is accepted and ignored", expected=sorted(wanted), actual=sorted(found)
+            f"`{parameter}` is accepted and gives one choice", expected=sorted(wanted), actual=sorted(found)
         )
     if found != wanted:
         raise Failed(
@@ -204,25 +204,23 @@ def several_bytes(text: str) -> str:
     return text
 
 
-def stop_across(parts: list[str]) -> str:
+def stop_across(parts: list[str], whole: str) -> str:
     """A stop string that begins in one streamed piece of an answer and ends in the next.
 
-    A stream that comes in one piece is cut in the middle of its text.
+    Where the pieces do not show where tokens meet, the middle of the answer.
 
     Raises:
         Inconclusive: the answer is too short.
     """
-    whole = "".join(parts)
     if len(whole) < 8:
         raise Inconclusive(
             "The model's answer is too short to be stopped inside: a longer one would decide",
             expected="8 characters or more",
             actual=whole,
         )
-    if len(parts) > 3:
-        return parts[1][-2:] + parts[2][:2]
+    across = parts[1][-2:] + parts[2][:2] if len(parts) > 3 else ""
     middle = len(whole) // 2
-    return whole[middle - 2 : middle + 2]
+    return across if across and across in whole else whole[middle - 2 : middle + 2]
 
 
 def stopped_before(chunks: Chunks, stop: str, whole: str) -> None:

@@ -21,10 +21,17 @@ where logits of likely tokens lie."""
 
 @dataclass(frozen=True)
 class Change:
-    """The answer up to the first token that a penalty changes, before and after."""
+    """The answer up to the first token that a penalty changes.
 
-    before: str
-    after: str
+    Attributes:
+        kept: the text before that token.
+        token: the token that must not come.
+        after: the tokens of which one must; None where unlisted ones may come too.
+    """
+
+    kept: str
+    token: str
+    after: tuple[str, ...] | None
 
 
 def first_change(
@@ -37,18 +44,19 @@ def first_change(
     counts: Counter[str] = Counter()
     kept = ""
     for step in steps:
+        if step.token not in step.top:
+            return None
         scores = {
             token: logprob - frequency * counts[token] - presence * (counts[token] > 0)
             for token, logprob in step.top.items()
         }
-        if not scores:
+        unlisted, best = min(step.top.values()), max(scores.values())
+        if best - scores[step.token] >= MARGIN:
+            near = tuple(token for token, score in scores.items() if score > best - MARGIN)
+            return Change(kept, step.token, near if unlisted <= best - MARGIN else None)
+        rivals = [score for token, score in scores.items() if token != step.token]
+        if scores[step.token] - max([*rivals, unlisted]) < MARGIN:
             return None
-        best = max(scores, key=lambda token: scores[token])
-        rivals = [score for token, score in scores.items() if token != best]
-        if scores[best] - max([*rivals, min(step.top.values())]) < MARGIN:
-            return None
-        if best != step.token:
-            return Change(before=kept + step.token, after=kept + best)
         counts[step.token] += 1
         kept += step.token
     return None
@@ -70,7 +78,7 @@ def applied(
         Inconclusive: nothing must change, or nobody can say what.
     """
     change = first_change(steps or [], **penalty)
-    if change is None or not baseline.startswith(change.before):
+    if change is None or not baseline.startswith(change.kept + change.token):
         if steps is None and penalised != baseline:
             return
         why = "logprobs" if steps is None else "a prompt whose answer repeats a token"
@@ -79,16 +87,15 @@ def applied(
             actual=baseline,
             cause="The model's own answer does not allow the check",
         )
-    if penalised.startswith(change.after):
-        return
-    if penalised.startswith(change.before):
-        raise Silent(
-            f"`{parameter}` is accepted and ignored",
-            expected=change.after,
+    expected = f"{change.kept!r}, then not {change.token!r}"
+    if change.after is not None:
+        expected += f" but {' or '.join(map(repr, change.after))}"
+    if penalised.startswith(change.kept + change.token):
+        raise Silent(f"`{parameter}` is accepted and ignored", expected=expected, actual=penalised)
+    right = [change.kept + token for token in change.after or ("",)]
+    if not penalised.startswith(tuple(right)):
+        raise Failed(
+            f"`{parameter}` changes the answer otherwise than its definition says",
+            expected=expected,
             actual=penalised,
         )
-    raise Failed(
-        f"`{parameter}` changes the answer otherwise than its definition says",
-        expected=f"{change.after!r} at its beginning, from {baseline!r}",
-        actual=penalised,
-    )

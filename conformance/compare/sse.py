@@ -28,7 +28,7 @@ class Event:
         """
         try:
             return json.loads(self.data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter where it is nested too deeply
             raise Failed(
                 "An event of the stream is not JSON", expected="JSON or [DONE]",
                 actual=f"{error}: {self.data[:200]!r}",

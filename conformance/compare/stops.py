@@ -59,8 +59,13 @@ def stopped(baseline: str, answer: str, finish_reason: str, stop: str) -> None:
         raise Silent("`stop` is accepted and ignored", expected=kept, actual=answer)
     if found:
         raise Failed("The stop string is left in the answer", expected=kept, actual=answer)
-    if answer.startswith(kept) and answer != kept:
+    rest = answer.removeprefix(kept)
+    if answer.startswith(kept) and rest and stop.startswith(rest):
         raise Failed("Part of the stop string is left in the answer", expected=kept, actual=answer)
+    if answer.startswith(kept) and rest:
+        raise Failed(
+            "Text after the stop string is left in the answer", expected=kept, actual=answer
+        )
     if kept.startswith(answer) and answer != kept:
         raise Failed("The answer ends before the stop string", expected=kept, actual=answer)
     if answer != kept:

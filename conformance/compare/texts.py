@@ -48,6 +48,23 @@ def cut(tokens: int, finish_reason: str, limit: int, parameter: str) -> None:
         )
 
 
+def cut_by_default(tokens: int, finish_reason: str, limit: int) -> None:
+    """An answer that was given no limit is cut at the documented one.
+
+    Raises:
+        Failed: it is not.
+        Inconclusive: it ended before.
+    """
+    if tokens < limit and finish_reason == "stop":
+        cut(tokens, finish_reason, limit, "max_tokens")
+    if tokens != limit or finish_reason != "length":
+        raise Failed(
+            f"Without `max_tokens` a completion is not cut at {limit} tokens",
+            expected=f"{limit} tokens, length",
+            actual=f"{tokens} tokens, {finish_reason}",
+        )
+
+
 def ended(finish_reason: str) -> None:
     """An answer that had room to end did, and says `stop`.
 

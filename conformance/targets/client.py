@@ -93,7 +93,7 @@ class Response:
         text = self.text()
         try:
             return json.loads(text, parse_constant=_refuse_constant)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter where it is nested too deeply
             raise Failed(
                 "The response is not JSON", expected=f"JSON with status {self.status}",
                 actual=f"{error}: {clip(text, 200)[0]!r}",
@@ -200,9 +200,10 @@ class Client:
                 f"The server cannot be reached: {error}", attempt.finish("no connection")
             ) from None
         except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
             raise Interrupted(
-                f"The connection broke before the response was complete: {error}",
-                attempt.finish(f"connection broke: {error}"),
+                f"The connection broke before the response was complete: {reason}",
+                attempt.finish(f"connection broke: {reason}"),
             ) from None
 
     async def _read(self, attempt: _Attempt) -> Response:

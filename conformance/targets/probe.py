@@ -34,8 +34,12 @@ class Probe:
     server_header: str | None
 
 
-class _NotAnApi(TargetError):
-    """Something answered, and not as an API does: another base path may be the right one."""
+class NoModelList(TargetError):
+    """Something answers HTTP, and not with a list of models.
+
+    Another base path may be the right one; or the server's list is broken, which is for the
+    requirements to say as long as the model's name is known in another way.
+    """
 
 
 def probe(
@@ -102,14 +106,14 @@ def _too_slow(base_url: str, timeout_s: float) -> TargetError:
 
 
 def _first_api(bases: list[str], api_key: str | None, model: str | None, deadline: float) -> Probe:
-    refused: list[_NotAnApi] = []
+    refused: list[NoModelList] = []
     for base in bases:
         try:
             return _ask(base, api_key, model, deadline)
-        except _NotAnApi as error:
+        except NoModelList as error:
             refused.append(error)
     if len(refused) > 1:
-        raise _NotAnApi(
+        raise NoModelList(
             f"No OpenAI-compatible API answers at {bases[0]}: neither {bases[0]}/models nor "
             f"{bases[1]}/models lists models ({_reason(refused[1])}); give the base URL with the "
             "path that ends before /models."
@@ -117,7 +121,7 @@ def _first_api(bases: list[str], api_key: str | None, model: str | None, deadlin
     raise refused[0]
 
 
-def _reason(error: _NotAnApi) -> str:
+def _reason(error: NoModelList) -> str:
     return str(error.__cause__ or error).rstrip(".")
 
 
@@ -183,11 +187,11 @@ def _check_status(response: httpx.Response, base: str, url: str, api_key: str | 
         raise TargetError(f"{base} refuses access (status {status}): {remedy}.")
     if response.is_redirect:
         target = response.headers.get("location", "nowhere")
-        raise _NotAnApi(f"{url} redirects to {target}; give the URL that it leads to.")
+        raise NoModelList(f"{url} redirects to {target}; give the URL that it leads to.")
     if status != 200 and status < 500:
-        raise _NotAnApi(f"{url} answered with status {status}{_hint(base)}.")
+        raise NoModelList(f"{url} answered with status {status}{_hint(base)}.")
     if status != 200:
-        raise TargetError(f"{url} answered with status {status}; see the server's log.")
+        raise NoModelList(f"{url} answered with status {status}; see the server's log.")
 
 
 def _hint(base: str) -> str:
@@ -198,7 +202,7 @@ def _hint(base: str) -> str:
 def _entries(response: httpx.Response, body: bytes, base: str, url: str) -> list[dict[str, Any]]:
     kind = response.headers.get("content-type", "").lower()
     if "html" in kind or body.lstrip()[:1] == b"<":
-        raise _NotAnApi(f"{url} answered with an HTML page instead of JSON{_hint(base)}.")
+        raise NoModelList(f"{url} answered with an HTML page instead of JSON{_hint(base)}.")
     try:
         data = json.loads(body)["data"]
         if all(isinstance(entry["id"], str) for entry in data):
@@ -206,8 +210,8 @@ def _entries(response: httpx.Response, body: bytes, base: str, url: str) -> list
     except (KeyError, TypeError):
         pass
     except ValueError as error:
-        raise _NotAnApi(f"{url} answered with invalid JSON ({error}){_hint(base)}.") from error
-    raise _NotAnApi(f"{url} answered with JSON that is no list of models{_hint(base)}.")
+        raise NoModelList(f"{url} answered with invalid JSON ({error}){_hint(base)}.") from error
+    raise NoModelList(f"{url} answered with JSON that is no list of models{_hint(base)}.")
 
 
 def _chosen(

@@ -79,6 +79,7 @@ class BackendProcess:
             TargetError: it cannot be started, ended early, or was not ready in time.
         """
         self._catch_sigterm()
+        self._log_path.unlink(missing_ok=True)
         try:
             self._start()
             self._await_ready()
@@ -114,8 +115,25 @@ class BackendProcess:
         """The last lines of the log that are not empty, without colours and control characters."""
         return tail(self._log_path, lines)
 
+    def restart(self) -> None:
+        """Ends the backend, starts it again in the same way and waits for it; the log goes on.
+
+        Raises:
+            TargetError: as on entering.
+        """
+        self._end()
+        self._heard, self._pid, self._ended = b"", None, False
+        self._exit_code = self._error = self._supervisor = None
+        self._progress = quiet  # the display of the first start is gone
+        self._start()
+        self._await_ready()
+
     def stop(self) -> None:
         """Ends the backend and all of its process group, and waits until they are gone."""
+        self._end()
+        self._restore_sigterm()
+
+    def _end(self) -> None:
         try:
             if self._life:
                 # The supervisor takes this for the end of Maccord; the exit code can still come.
@@ -130,12 +148,11 @@ class BackendProcess:
             if self._life:
                 self._life.close()
                 self._life = None
-            self._restore_sigterm()
 
     def _start(self) -> None:
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         self._life, theirs = socket.socketpair()
-        with theirs, self._log_path.open("wb") as log:
+        with theirs, self._log_path.open("ab") as log:
             # Isolated and by path: it needs nothing of Maccord's own environment.
             supervisor = [sys.executable, "-I", "-S", str(Path(supervise.__file__))]
             self._supervisor = subprocess.Popen(

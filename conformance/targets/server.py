@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from conformance.targets.environment import backend_version, clean_environment, prepare
 from conformance.targets.errors import TargetError
 from conformance.targets.ports import HOST, free_port, require_free
-from conformance.targets.probe import Probe, probe
+from conformance.targets.probe import NoModelList, probe
 from conformance.targets.process import BackendProcess
 from conformance.targets.progress import Progress, quiet
 from conformance.targets.recipes import Recipe
+from conformance.targets.warm_up import warm_up
 from fixtures.models.cache import file_sha256
 
 
@@ -28,8 +29,6 @@ class ServerTarget:
         name: what a person calls it, in reports.
         base_url: URL to which "/chat/completions" is appended.
         model: what a request must call the model.
-        api_key: never leaves this process; workers get the name of an environment variable.
-        api_key_env: that name.
         backend: name of its recipe, None for a server that was only given as a URL.
         tokenizer_dir: folder with the tokenizer of the served weights, where known.
         weights_sha256: see `weights_sha256`, where known.
@@ -37,13 +36,12 @@ class ServerTarget:
         claims: `operations` that the backend's documentation names, and its `source`.
         log_path: what the started process prints.
         max_model_len: context length in tokens, where the server says it.
+        server_header: the HTTP header in which the server names itself.
     """
 
     name: str
     base_url: str
     model: str
-    api_key: str | None = field(default=None, repr=False)
-    api_key_env: str | None = None
     backend: str | None = None
     backend_version: str | None = None
     tokenizer_dir: str | None = None
@@ -52,17 +50,55 @@ class ServerTarget:
     claims: dict[str, Any] = field(default_factory=dict)
     log_path: str | None = None
     max_model_len: int | None = None
+    server_header: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data without the API key."""
-        data = {**asdict(self), "command": list(self.command)}
-        del data["api_key"]
-        return data
+        """Plain data."""
+        return {**asdict(self), "command": list(self.command)}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], *, api_key: str | None = None) -> ServerTarget:
-        """The target that `to_json` wrote, with the key that its reader was given."""
-        return cls(**{**data, "command": tuple(data["command"]), "api_key": api_key})
+    def from_json(cls, data: dict[str, Any]) -> ServerTarget:
+        """The target that `to_json` wrote."""
+        return cls(**{**data, "command": tuple(data["command"])})
+
+
+@dataclass(frozen=True)
+class StartedServer:
+    """A server that Maccord started; `restart` starts it again at the same URL."""
+
+    target: ServerTarget
+    restart: Callable[[], None]
+
+
+def running(
+    base_url: str, *, api_key: str | None = None, model: str | None = None, timeout_s: float = 5.0
+) -> ServerTarget:
+    """A server that runs already.
+
+    Where the model's name is known, a server whose list of models is broken is a target all the
+    same: the list has requirements of its own, and so has the rest.
+
+    Raises:
+        TargetError: nothing answers there that could be tested.
+    """
+    try:
+        found = probe(base_url, api_key=api_key, model=model, timeout_s=timeout_s)
+    except NoModelList:
+        if model is None or not warm_up(base_url, model, api_key=api_key):
+            raise
+        return ServerTarget(name=model, base_url=base_url.rstrip("/"), model=model)
+    return ServerTarget(
+        name=found.model,
+        base_url=found.base_url,
+        model=found.model,
+        max_model_len=found.max_model_len,
+        server_header=found.server_header,
+    )
+
+
+def claims(recipe: Recipe) -> dict[str, Any]:
+    """What the backend's documentation says it supports."""
+    return {"operations": list(recipe.claims.operations), "source": recipe.claims.source}
 
 
 @contextmanager
@@ -75,10 +111,8 @@ def started(
     port: int | None = None,
     python: Path | None = None,
     progress: Progress = quiet,
-) -> Iterator[ServerTarget]:
+) -> Iterator[StartedServer]:
     """Installs the backend if needed, serves the model, and ends the server afterwards.
-
-    An external backend is only reached: it must already serve a model called `model_name`.
 
     Args:
         model_dir: folder with the weights; for a recipe of model format "gguf" also the file.
@@ -89,12 +123,11 @@ def started(
 
     Raises:
         TargetError: the backend cannot be installed, started or reached.
+        ValueError: the recipe's backend is external; use `running`.
     """
-    interpreter = prepare(recipe, python=python, progress=progress)
     if recipe.start is None:
-        found = probe(f"{recipe.url}{recipe.base_path}", api_key=None, model=model_name)
-        yield _target(recipe, found)
-        return
+        raise ValueError(f"{recipe.name} is started by a person")
+    interpreter = prepare(recipe, python=python, progress=progress)
     weights = _weights(recipe, model_dir)
     if port is None:
         port = free_port()
@@ -123,22 +156,24 @@ def started(
         ready_timeout_s=recipe.start.ready_timeout_s,
         env=env,
         progress=progress,
-    ):
-        found = probe(
+    ) as process:
+        target = running(
             f"http://{HOST}:{port}{recipe.base_path}",
-            api_key=None,
             model=_fill(recipe.start.served_model, values),
             timeout_s=30.0,
         )
-        yield _target(
-            recipe,
-            found,
+        target = replace(
+            target,
+            name=recipe.name,
+            backend=recipe.name,
+            claims=claims(recipe),
             backend_version=backend_version(recipe, interpreter),
             tokenizer_dir=str(weights) if (weights / "tokenizer.json").is_file() else None,
             weights_sha256=weights_sha256(weights),
             command=command,
             log_path=str(log_path),
         )
+        yield StartedServer(target, process.restart)
 
 
 def weights_sha256(weights: Path) -> str | None:
@@ -154,18 +189,6 @@ def weights_sha256(weights: Path) -> str | None:
         return file_sha256(files[0]) if files else None
     lines = "".join(f"{file_sha256(file)}  {file.name}\n" for file in files)
     return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def _target(recipe: Recipe, found: Probe, **known: Any) -> ServerTarget:
-    return ServerTarget(
-        name=recipe.name,
-        base_url=found.base_url,
-        model=found.model,
-        backend=recipe.name,
-        claims={"operations": list(recipe.claims.operations), "source": recipe.claims.source},
-        max_model_len=found.max_model_len,
-        **known,
-    )
 
 
 def _weights(recipe: Recipe, model_dir: Path) -> Path:

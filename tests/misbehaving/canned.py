@@ -2,7 +2,7 @@
 
 Each step gives a high logit to the next token of a script (or to several, where there is no right
 answer) and a low one to all others, so that temperature, seed, penalties and bias have their
-effect. Emoji are four tokens of one byte each.
+effect. Emoji are three tokens: two bytes, one, and one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
@@ -25,7 +25,8 @@ WORDS = sorted(
     {word for text in (GREETING, STORY) for word in re.findall(r" ?\w+|[^\w ]", text)}
     | {f" {word}" for word in ("window", "garden", "silver", "winter", "apple", "river", "stone")}
 )
-VOCABULARY = [bytes([byte]) for byte in range(256)] + [b""] + [word.encode() for word in WORDS]
+BYTES = [bytes([byte]) for byte in range(256)]
+VOCABULARY = [*BYTES, b"", b"\xf0\x9f", *(word.encode() for word in WORDS)]
 IDS = {token: id for id, token in enumerate(VOCABULARY)}
 DICE = [ord(digit) for digit in "123456"]
 
@@ -39,12 +40,12 @@ class Generated:
     text: str
     pieces: list[str]
     tokens: list[bytes]
+    names: list[str]
     logprobs: list[float]
     tops: list[dict[bytes, float]]
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def tokenize(text: str) -> list[int]:
@@ -91,13 +92,14 @@ def generate(
     prompt_tokens: int, script: Iterator[list[int]], body: dict[str, Any], choice: int
 ) -> Generated:
     """One answer under the request's sampling parameters."""
-    limit = body.get("max_completion_tokens") or body.get("max_tokens") or 256
+    default = 16 if "prompt" in body else 256
+    limit = body.get("max_completion_tokens") or body.get("max_tokens") or default
     stops = body.get("stop") or []
     stops = [stops] if isinstance(stops, str) else stops
     seed = body.get("seed")
     chance = random.Random(None if seed is None else f"{seed} {choice}")
     decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
-    answer = Generated("", [], [], [], [], "length", prompt_tokens, 0)
+    answer = Generated("", [], [], [], [], [], "length", prompt_tokens, 0)
     for likely in script:
         id, logprobs = _sample(likely, answer.tokens, body, chance)
         answer.completion_tokens += 1
@@ -105,11 +107,11 @@ def generate(
             answer.finish_reason = "stop"
             break
         answer.tokens.append(VOCABULARY[id])
-        answer.pieces.append(decode(VOCABULARY[id]))
+        answer.names.append(decode(VOCABULARY[id]))
         answer.logprobs.append(logprobs[id])
         ranked = sorted(logprobs, key=lambda id: -logprobs[id])[:20]
         answer.tops.append({VOCABULARY[id]: logprobs[id] for id in ranked})
-        answer.text += answer.pieces[-1]
+        answer.text += answer.names[-1]
         if any(stop in answer.text for stop in stops):
             answer.finish_reason = "stop"
             answer.text = answer.text[: min(answer.text.find(s) % 10**9 for s in stops)]
@@ -120,11 +122,11 @@ def generate(
 
 
 def _cut(answer: Generated) -> Generated:
-    """The pieces, cut where the text ends."""
+    """Give the answer its pieces: each token's text, cut where the answer's text ends."""
     room = len(answer.text)
-    for number, piece in enumerate(answer.pieces):
-        answer.pieces[number] = piece[:room]
-        room -= len(answer.pieces[number])
+    for name in answer.names:
+        answer.pieces.append(name[:room])
+        room -= len(answer.pieces[-1])
     return answer
 
 
@@ -145,7 +147,9 @@ def _sample(
     if not temperature:
         return max(logits, key=lambda id: (logits[id], -id)), logprobs
     scaled = _log_softmax({id: logit / temperature for id, logit in logits.items()})
-    kept = _nucleus(scaled, body.get("top_p") or 1)
+    kept = _nucleus(scaled, body.get("top_p") or 1)[: body.get("top_k") or None]
+    least = scaled[kept[0]] + math.log(body.get("min_p") or 1e-9)
+    kept = [id for id in kept if scaled[id] >= least]
     weights = [math.exp(scaled[id]) for id in kept]
     return chance.choices(kept, weights)[0], logprobs
 

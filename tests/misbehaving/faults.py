@@ -356,7 +356,8 @@ def chunk_untyped(chunks: list[Body]) -> list[Body]:
 @fault("generated")
 def splits_utf8(generated: Generated, body: Body) -> Generated:
     """Each token is decoded for itself; the answer in one piece is right."""
-    generated.pieces = [token.decode(errors="replace") for token in generated.tokens]
+    if not body.get("stop"):
+        generated.pieces = [token.decode(errors="replace") for token in generated.tokens]
     return generated
 
 
@@ -371,7 +372,7 @@ def loses_spaces(generated: Generated, body: Body) -> Generated:
 def leaks_stop(generated: Generated, body: Body) -> Generated:
     """The stop string's first characters, which came with an earlier token, are in the stream."""
     if body.get("stop") and generated.finish_reason == "stop" and generated.pieces:
-        generated.pieces[-2] = generated.tokens[-2].decode(errors="replace")
+        generated.pieces[-2] = generated.names[-2]
     return generated
 
 

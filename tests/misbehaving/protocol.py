@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import time
+from itertools import accumulate
 from typing import Any
 
-from tests.misbehaving.canned import VOCABULARY, Generated, chat_script, generate, text_script
+from tests.misbehaving.canned import (
+    VOCABULARY,
+    Generated,
+    chat_script,
+    generate,
+    text_script,
+    tokenize,
+)
 
 MODEL = "canned"
 MAX_MODEL_LEN = 512
-CREATED = 1_700_000_000
+CREATED = int(time.time())
 
 _NUMBER = (int, float)
 _FIELDS: dict[str, tuple[Any, float, float]] = {
@@ -51,8 +59,9 @@ def check(route: str, body: Any) -> None:
         raise Refused(400, "stream_options needs stream.", "stream_options")
     _check_stop(body.get("stop"))
     _check_bias(body.get("logit_bias"))
-    if not isinstance(body.get("tools"), list | None):
-        raise Refused(400, "tools must be a list.", "tools")
+    for name in ("tools", "tool_choice", "suffix", "response_format"):
+        if body.get(name) not in (None, "none"):
+            raise Refused(400, f"{name} is not supported.", name)
     _check_chat(body) if route == "chat" else _check_completion(body)
     if body.get("model") not in (None, MODEL):
         raise Refused(404, f"The model `{body['model']}` does not exist.", "model")
@@ -158,7 +167,8 @@ def chunks(route: str, body: dict[str, Any], generated: list[Generated]) -> list
 
 def _head(name: str) -> dict[str, Any]:
     kind = "chatcmpl" if name.startswith("chat") else "cmpl"
-    return {"id": f"{kind}-{time.monotonic_ns():x}", "object": name, "created": CREATED, "model": MODEL}
+    id = f"{kind}-{time.monotonic_ns():x}"
+    return {"id": id, "object": name, "created": int(time.time()), "model": MODEL}
 
 
 def _usage(generated: list[Generated]) -> dict[str, int]:
@@ -172,17 +182,20 @@ def _logprobs(route: str, body: dict[str, Any], answer: Generated, which: range)
     asked = body.get("logprobs")
     if asked is None or asked is False:
         return None
-    names = [answer.tokens[i].decode(errors="replace") for i in which]
     if route != "chat":
         tops = [list(answer.tops[i].items())[:asked] for i in which]
-        return {
-            "tokens": names,
+        scored: dict[str, Any] = {
+            "tokens": [answer.names[i] for i in which],
             "token_logprobs": [answer.logprobs[i] for i in which],
-            "text_offset": [len("".join(answer.pieces[:i])) for i in which],
-            "top_logprobs": [
-                {token.decode(errors="replace"): value for token, value in top} for top in tops
-            ],
+            "top_logprobs": [{_name(token): value for token, value in top} for top in tops],
         }
+        if body.get("echo"):
+            prompt = [_name(VOCABULARY[id]) for id in tokenize(body["prompt"])]
+            scored["tokens"][:0] = prompt
+            scored["token_logprobs"][:0] = [None] + [-1.0] * (len(prompt) - 1)
+            scored["top_logprobs"][:0] = [None] + [{name: -1.0} for name in prompt[1:]]
+        ends = accumulate(map(len, scored["tokens"]), initial=len("".join(answer.names[: which[0]])))
+        return {**scored, "text_offset": list(ends)[:-1]}
     top_count = body.get("top_logprobs") or 0
     return {
         "content": [
@@ -197,5 +210,9 @@ def _logprobs(route: str, body: dict[str, Any], answer: Generated, which: range)
     }
 
 
+def _name(token: bytes) -> str:
+    return token.decode(errors="replace")
+
+
 def _entry(token: bytes, logprob: float) -> dict[str, Any]:
-    return {"token": token.decode(errors="replace"), "logprob": logprob, "bytes": list(token)}
+    return {"token": _name(token), "logprob": logprob, "bytes": list(token)}

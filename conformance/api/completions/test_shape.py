@@ -61,9 +61,7 @@ def test_default_length(ask: Ask) -> None:
     another one. (The stop string bounds what such a server costs here.)
     """
     answer = answers.completion(ask.complete(COUNT, max_tokens=OMIT, stop=" 40"))
-    texts.cut(
-        answer.usage.completion_tokens, answer.finish_reason, 16, "max_tokens (the default of 16)"
-    )
+    texts.cut_by_default(answer.usage.completion_tokens, answer.finish_reason, 16)
 
 
 @requirement(

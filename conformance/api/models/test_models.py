@@ -25,7 +25,7 @@ def test_served(client: Client, target: ServerTarget) -> None:
     What the list calls it is what a client sends as `model`; a name that is missing cannot be
     chosen.
     """
-    listing.named(listing.entries(client.get("/models")), target.model)
+    listing.named(client.get("/models"), target.model)
 
 
 @requirement("api/models/created", SHOULD, source="OpenAI models.list: data[].created (seconds)")
@@ -34,7 +34,7 @@ def test_created(client: Client, target: ServerTarget) -> None:
 
     Menus sort by it; milliseconds put a model some fifty thousand years ahead.
     """
-    entry = listing.named(listing.entries(client.get("/models")), target.model)
+    entry = listing.named(client.get("/models"), target.model)
     listing.plausible_time(entry.created)
 
 
@@ -47,7 +47,7 @@ def test_retrieve(client: Client, target: ServerTarget) -> None:
     vLLM does not serve this route, so clients made for it use the list; where it is served, two
     descriptions of one model must not differ.
     """
-    entry = listing.named(listing.entries(client.get("/models")), target.model)
+    entry = listing.named(client.get("/models"), target.model)
     listing.same(entry, listing.retrieved(client.get(listing.path(target.model))))
 
 

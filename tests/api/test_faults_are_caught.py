@@ -1,0 +1,183 @@
+"""Each protocol fault is caught by the requirements that it breaks, and by no others.
+
+The suite runs as a person runs it, in a process of its own, against the misbehaving server.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.misbehaving import GOOD, MisbehavingServer
+
+ROOT = Path(__file__).parents[2]
+API = ROOT / "conformance" / "api"
+STREAMS = (API / "chat" / "test_stream.py", API / "completions" / "test_stream.py")
+SSE = API / "transport" / "test_sse.py"
+ERRORS = API / "transport" / "test_errors.py"
+HTTP = API / "transport" / "test_http.py"
+
+CHAT, LEGACY = "api/chat/stream", "api/completions/stream"
+
+NARROW = {
+    "buffered": {f"{CHAT}-incremental": "SILENT"},
+    "named-events": {"api/transport/sse-framing": "FAIL"},
+    "no-usage-chunk": {
+        f"{CHAT}-usage": "SILENT",
+        f"{CHAT}-usage-counts": "SILENT",
+        f"{LEGACY}-usage": "SILENT",
+    },
+    "usage-with-choice": {
+        f"{CHAT}-usage": "FAIL",
+        f"{CHAT}-usage-counts": "FAIL",
+        f"{LEGACY}-usage": "FAIL",
+    },
+    "usage-unasked": {
+        f"{CHAT}-choices": "FAIL",
+        f"{CHAT}-no-usage": "FAIL",
+        f"{CHAT}-usage": "FAIL",
+        f"{CHAT}-usage-counts": "FAIL",
+        f"{LEGACY}-choices": "FAIL",
+        f"{LEGACY}-usage": "FAIL",
+    },
+    "finish-lost-with-logprobs": {f"{CHAT}-logprobs-finish": "FAIL"},
+    "logprobs-not-streamed": {f"{CHAT}-logprobs": "SILENT", f"{LEGACY}-logprobs": "SILENT"},
+    "role-repeated": {f"{CHAT}-role-once": "FAIL"},
+    "role-missing": {f"{CHAT}-role-first": "FAIL"},
+    "ids-change": {
+        f"{CHAT}-chunks": "FAIL",
+        f"{CHAT}-identity": "FAIL",
+        f"{LEGACY}-chunks": "FAIL",
+    },
+    "splits-utf8": {f"{LEGACY}-utf8": "FAIL"},
+    "loses-spaces": {
+        f"{CHAT}-text": "FAIL",
+        f"{LEGACY}-text": "FAIL",
+        f"{LEGACY}-stop": "FAIL",
+    },
+    "leaks-stop": {f"{CHAT}-stop": "FAIL", f"{LEGACY}-stop": "FAIL"},
+    "ignores-stop": {f"{CHAT}-stop": "SILENT", f"{LEGACY}-stop": "SILENT"},
+    "ignores-n": {f"{CHAT}-n": "SILENT"},
+    "one-streamed-choice": {f"{CHAT}-n": "SILENT"},
+    "ignores-logprobs": {f"{CHAT}-logprobs": "SILENT", f"{LEGACY}-logprobs": "SILENT"},
+    "wrong-counts": {f"{CHAT}-usage-counts": "FAIL", f"{LEGACY}-usage": "FAIL"},
+    "finish-wrong": {
+        f"{CHAT}-finish-length": "FAIL",
+        f"{CHAT}-finish-stop": "FAIL",
+        f"{CHAT}-logprobs-finish": "FAIL",
+        f"{CHAT}-stop": "FAIL",
+        f"{LEGACY}-finish-length": "FAIL",
+        f"{LEGACY}-stop": "FAIL",
+    },
+    "finish-lost": {
+        f"{CHAT}-finish-length": "FAIL",
+        f"{CHAT}-finish-stop": "FAIL",
+        f"{CHAT}-logprobs-finish": "FAIL",
+        f"{CHAT}-stop": "FAIL",
+        f"{CHAT}-n": "FAIL",
+        f"{LEGACY}-finish-length": "FAIL",
+        f"{LEGACY}-stop": "FAIL",
+        f"{LEGACY}-prompts": "FAIL",
+    },
+}
+"""Fault: all requirements on streams that it breaks. The others pass."""
+NARROW["finish-repeated"] = NARROW["finish-lost"]
+
+BROAD = {
+    "no-done": ([SSE], {"api/transport/sse-done": "FAIL"}),
+    "more-after-done": ([SSE], {"api/transport/sse-done": "FAIL"}),
+    "ends-inside-event": ([SSE], {"api/transport/sse-framing": "FAIL"}),
+    "bare-json-lines": ([SSE], {"api/transport/sse-framing": "FAIL"}),
+    "broken-event": ([SSE], {"api/transport/sse-json": "FAIL"}),
+    "ignores-stream": ([SSE], {"api/transport/sse-content-type": "SILENT"}),
+    "plain-type": (
+        [SSE, HTTP],
+        {
+            "api/transport/sse-content-type": "FAIL",
+            "api/transport/json-content-type[chat]": "FAIL",
+            "api/transport/json-content-type[error]": "FAIL",
+        },
+    ),
+    "endless-stream": ([SSE], {"api/transport/sse-done": "FAIL"}),
+    "finish-empty": (STREAMS, {f"{CHAT}-chunks": "FAIL", f"{LEGACY}-chunks": "FAIL"}),
+    "chunk-untyped": (STREAMS, {f"{CHAT}-chunks": "FAIL", f"{LEGACY}-chunks": "FAIL"}),
+    "empty-choices": (STREAMS, {f"{CHAT}-text": "FAIL", f"{LEGACY}-text": "FAIL"}),
+    "accepts-invalid": ([ERRORS, HTTP], {"api/transport/request-not-json": "SILENT"}),
+    "accepts-any-model": ([ERRORS], {"api/errors/unknown-model[chat]": "SILENT"}),
+    "error-not-openai": ([ERRORS], {"api/errors/malformed-body[empty]": "FAIL"}),
+    "invalid-is-500": ([ERRORS, HTTP], {"api/transport/unknown-route": "FAIL"}),
+    "html": ([HTTP], {"api/transport/json-content-type[chat]": "FAIL"}),
+    "invalid-json": ([HTTP], {"api/transport/request-charset": "FAIL"}),
+    "invalid-utf8": ([HTTP], {"api/transport/utf8-escaped": "FAIL"}),
+    "nested-json": ([HTTP], {"api/transport/json-content-type[error]": "FAIL"}),
+    "null-body": ([HTTP], {"api/transport/json-content-type[chat]": "FAIL"}),
+    "error-500": ([HTTP], {"api/transport/utf8-escaped": "FAIL"}),
+    "resets-midway": ([HTTP], {"api/transport/utf8-escaped": "FAIL"}),
+    "endless-body": ([HTTP], {"api/transport/json-content-type[chat]": "FAIL"}),
+    "not-http": ([HTTP], {"api/transport/utf8-escaped": "FAIL"}),
+    "hangs": ([SSE], {"api/transport/sse-done": "FAIL"}),
+    "drips-headers": ([SSE], {"api/transport/sse-done": "FAIL"}),
+}
+"""Fault: where it is looked for, and some of the requirements there that it breaks."""
+
+WHOLLY_REFUSED = ("accepts-invalid", "error-not-openai", "invalid-is-500")
+"""Faults that break every requirement on errors."""
+
+
+def outcomes(mode: str) -> dict[str, str]:
+    """What each requirement came to against a server with this fault."""
+    everything = ([*STREAMS, SSE, ERRORS, HTTP], {})
+    files, _ = BROAD.get(mode, (STREAMS + (SSE,), {}) if mode != GOOD else everything)
+    # The list of models stays good, so that there is a target at all.
+    with (
+        MisbehavingServer(mode, only="/c" if mode in BROAD else "") as server,
+        tempfile.TemporaryDirectory() as report,
+    ):
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, files)]
+        command += ["--base-url", server.base_url, "--report", report, "--request-timeout", "1.5"]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        file = Path(report) / "certificate.json"
+        assert file.is_file(), run.stdout + run.stderr
+        results = json.loads(file.read_text())["results"]
+    return {result["id"]: result["outcome"] for result in results}
+
+
+@pytest.fixture(scope="module")
+def measured(request):
+    """The outcomes of all faults that this session looks at, measured side by side."""
+    calls = [getattr(item, "callspec", None) for item in request.session.items]
+    modes = {call.params["mode"] for call in calls if call and "mode" in call.params}
+    wanted = sorted(modes & {*NARROW, *BROAD}) + [GOOD]
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip(wanted, pool.map(outcomes, wanted), strict=True))
+
+
+def departures(found: dict[str, str]) -> dict[str, str]:
+    return {id: outcome for id, outcome in found.items() if outcome != "PASS"}
+
+
+def test_a_server_without_fault_passes(measured):
+    assert len(measured[GOOD]) > 60
+    assert departures(measured[GOOD]) == {}
+
+
+@pytest.mark.parametrize("mode", NARROW)
+def test_a_narrow_fault_breaks_its_requirements_and_no_others(measured, mode):
+    assert departures(measured[mode]) == NARROW[mode]
+
+
+@pytest.mark.parametrize("mode", BROAD)
+def test_a_broad_fault_is_caught_and_never_the_suite_s_own(measured, mode):
+    found = departures(measured[mode])
+    assert BROAD[mode][1].items() <= found.items()
+    assert set(found.values()) <= {"FAIL", "SILENT"}
+
+
+@pytest.mark.parametrize("mode", WHOLLY_REFUSED)
+def test_a_fault_in_refusals_breaks_every_requirement_on_them(measured, mode):
+    on_errors = {id for id in measured[mode] if id.startswith("api/errors/")}
+    assert on_errors and on_errors <= departures(measured[mode]).keys()

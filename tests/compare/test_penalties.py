@@ -1,0 +1,80 @@
+"""What a penalty must change follows from the alternatives, and wrong changes are told apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.compare import penalties
+from conformance.compare.logprobs import Step
+from conformance.compare.penalties import Change
+from conformance.outcomes import Failed, Inconclusive, Silent
+
+ONES = [Step("1", {"1": -0.5, "2": -1.5, "3": -2.0, "x": -9.0})] * 3
+"""Goes on with ones; a penalty of 2 makes the second token a 2."""
+
+
+def test_the_first_repetition_changes():
+    assert penalties.first_change(ONES, presence=2.0) == Change("1", "1", ("2",))
+    assert penalties.first_change(ONES, frequency=2.0) == Change("1", "1", ("2",))
+
+
+def test_a_frequency_penalty_adds_up():
+    sure = [Step("1", {"1": -0.1, "2": -5.0, "x": -9.0})] * 5
+    assert penalties.first_change(sure, presence=2.0) is None
+    assert penalties.first_change(sure, frequency=2.0) == Change("111", "1", ("2",))
+
+
+def test_near_ties_after_the_penalty_are_all_right():
+    close = [Step("1", {"1": -0.5, "2": -1.5, "3": -1.6, "x": -9.0})] * 2
+    assert penalties.first_change(close, presence=2.0) == Change("1", "1", ("2", "3"))
+
+
+def test_unlisted_tokens_may_win_where_the_list_is_short():
+    short = [Step("1", {"1": -0.5, "2": -1.5})] * 2
+    assert penalties.first_change(short, presence=2.0) == Change("1", "1", None)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [],
+        [Step("1", {})],
+        [Step("1", {"2": -0.5})],
+        [Step("1", {"1": -0.5, "2": -0.6, "x": -9.0})] * 2,
+        ONES[:1],
+    ],
+    ids=["empty", "no-alternatives", "token-missing", "near-tie", "no-repetition"],
+)
+def test_nothing_is_decided(steps):
+    assert penalties.first_change(steps, presence=2.0) is None
+
+
+def applied(penalised, steps=ONES):
+    penalties.applied("presence_penalty", "111", penalised, steps, presence=2.0)
+
+
+def test_the_change_that_must_come_passes():
+    applied("123")
+    applied("12")
+
+
+def test_an_unchanged_answer_is_silent():
+    with pytest.raises(Silent, match="ignored"):
+        applied("111")
+
+
+@pytest.mark.parametrize("penalised", ["211", "131", ""], ids=["prompt-counted", "other", "empty"])
+def test_another_change_fails(penalised):
+    with pytest.raises(Failed, match="otherwise"):
+        applied(penalised)
+
+
+def test_without_logprobs_a_change_passes_and_none_is_inconclusive():
+    applied("123", steps=None)
+    with pytest.raises(Inconclusive, match="logprobs"):
+        applied("111", steps=None)
+
+
+def test_nothing_that_must_change_is_inconclusive():
+    with pytest.raises(Inconclusive, match="repeats"):
+        applied("111", steps=ONES[:1])
