@@ -70,7 +70,12 @@ class Certification:
             folder = RunFolder(parent / "run")
             folder.reset()
             target = _target(options, folder, stack, console or Console(stderr=True))
-            serves = warm_up(target.base_url, target.model, api_key=options.api_key())
+            serves = warm_up(
+                target.base_url,
+                target.model,
+                api_key=options.api_key(),
+                timeout_s=2 * options.request_timeout_s,
+            )
             return cls(options, folder, target, serves, began, time.time(), stack.pop_all())
 
     @property
@@ -124,10 +129,7 @@ class Certification:
             expected_total=len(results),
             results=results,
             known_failures=_stated(known) if known else None,
-            notes=[
-                f"The backend was started again after {id}: it no longer answered valid requests."
-                for id in self.folder.restarts()
-            ],
+            notes=_restart_note(len(self.folder.restarts())),
             log_tail=_log_tail(self.target) if void else None,
         )
         if self.options.report:
@@ -164,6 +166,17 @@ def void_certificate(options: Options, reason: str) -> report.Certificate:
 
 def _known_failures(options: Options) -> KnownFailures | None:
     return KnownFailures.read(options.known_failures) if options.known_failures else None
+
+
+def _restart_note(times: int) -> list[str]:
+    if not times:
+        return []
+    often = "once" if times == 1 else f"{times} times"
+    return [
+        f"The backend was started again {often} during the run: it had stopped answering valid "
+        "requests. Requirements that it was lost on, measured once more alone, say which request "
+        "does that."
+    ]
 
 
 def _stated(known: KnownFailures) -> report.KnownFailures:

@@ -59,8 +59,18 @@ def ok(response: Response) -> dict[str, Any]:
     if response.status == 200:
         return json_object(response)
     if response.status in REFUSALS:
+        try:
+            reason = error(response)["message"]
+        except Failed as malformed:
+            raise Failed(
+                f"A valid request is refused with status {response.status}, and not honestly: "
+                f"{malformed.message}",
+                expected="200, or a refusal with an OpenAI error body",
+                actual=f"{response.status} {response.exchange.response[:200]}",
+                cause="Valid requests are refused, and not with an OpenAI error",
+            ) from None
         raise Unsupported(
-            f"Refused with status {response.status}: {error(response)['message']}",
+            f"Refused with status {response.status}: {reason}",
             expected="200",
             actual=str(response.status),
             cause=f"{response.exchange.method} {_route(response)} refuses the request",

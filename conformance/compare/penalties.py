@@ -69,7 +69,8 @@ def applied(
 
     Args:
         parameter: its name, for messages.
-        steps: the baseline's alternatives, or None where the target gives none.
+        steps: the baseline's alternatives, or None where the target gives none; the token that
+            ends an answer may be among them.
         penalty: `frequency` or `presence`, as `first_change` takes them.
 
     Raises:
@@ -77,11 +78,18 @@ def applied(
         Failed: it changes otherwise than it must.
         Inconclusive: nothing must change, or nobody can say what.
     """
+    spelled = "".join(step.token for step in steps or [])
+    if not (baseline.startswith(spelled) or spelled.startswith(baseline)):
+        steps = None  # tokens that do not spell the text say nothing about it
     change = first_change(steps or [], **penalty)
-    if change is None or not baseline.startswith(change.kept + change.token):
+    if change is None:
         if steps is None and penalised != baseline:
             return
-        why = "logprobs" if steps is None else "a prompt whose answer repeats a token"
+        why = (
+            "logprobs that spell the text"
+            if steps is None
+            else "a prompt whose answer repeats a token"
+        )
         raise Inconclusive(
             f"What `{parameter}` must change does not follow from the answer: {why} would decide",
             actual=baseline,

@@ -21,6 +21,9 @@ from conformance.targets.warm_up import warm_up
 from fixtures.models.cache import file_sha256
 
 
+FIRST_ANSWER_TIMEOUT_S = 60.0
+
+
 @dataclass(frozen=True)
 class ServerTarget:
     """A server that answers.
@@ -84,7 +87,9 @@ def running(
     try:
         found = probe(base_url, api_key=api_key, model=model, timeout_s=timeout_s)
     except NoModelList:
-        if model is None or not warm_up(base_url, model, api_key=api_key):
+        if model is None or not warm_up(
+            base_url, model, api_key=api_key, timeout_s=FIRST_ANSWER_TIMEOUT_S
+        ):
             raise
         return ServerTarget(name=model, base_url=base_url.rstrip("/"), model=model)
     return ServerTarget(

@@ -5,30 +5,27 @@ from __future__ import annotations
 from conformance.targets.client import Client, NoAnswer, Response, TransportFailure
 from conformance.targets.errors import TargetError
 
-WARM_UP_TIMEOUT_S = 120.0
-
-
 def ask_one_token(client: Client, model: str, timeout_s: float) -> Response:
     """The cheapest valid chat request. Raises TransportFailure."""
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
     return client.post("/chat/completions", body, timeout_s=timeout_s)
 
 
-def warm_up(base_url: str, model: str, *, api_key: str | None = None) -> bool:
+def warm_up(base_url: str, model: str, *, api_key: str | None, timeout_s: float) -> bool:
     """Ask for one token, and say whether that was answered with 200.
 
     What the answer holds is judged by the requirements; here it only has to come.
 
     Raises:
-        TargetError: nothing comes within `WARM_UP_TIMEOUT_S`, or the server is lost on it.
+        TargetError: nothing comes within `timeout_s`, or the server is lost on it.
     """
     with Client(base_url, api_key=api_key) as client:
         try:
-            response = ask_one_token(client, model, WARM_UP_TIMEOUT_S)
+            response = ask_one_token(client, model, timeout_s)
         except NoAnswer:
             raise TargetError(
                 f"The server at {base_url} takes connections and gives no answer to a one-token "
-                f"chat request within {WARM_UP_TIMEOUT_S:g} s."
+                f"chat request within {timeout_s:g} s."
             ) from None
         except TransportFailure as failure:
             if client.alive():

@@ -75,6 +75,18 @@ def test_without_logprobs_a_change_passes_and_none_is_inconclusive():
         applied("111", steps=None)
 
 
+def test_tokens_that_do_not_spell_the_text_are_as_none():
+    spelled = [Step("Ġ1", {"Ġ1": -0.5, "Ġ2": -1.5, "x": -9.0})] * 3
+    applied("123", steps=spelled)
+    with pytest.raises(Inconclusive, match="logprobs"):
+        applied("111", steps=spelled)
+
+
+def test_the_end_token_may_follow_the_text():
+    with pytest.raises(Silent):
+        applied("111", steps=[*ONES, Step("<end>", {"<end>": -0.1, "1": -5.0})])
+
+
 def test_nothing_that_must_change_is_inconclusive():
     with pytest.raises(Inconclusive, match="repeats"):
         applied("111", steps=ONES[:1])
