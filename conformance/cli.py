@@ -156,7 +156,7 @@ def model_path(name: str) -> None:
         with Display(_err) as progress:
             folder = fixtures.models.path(name, progress=progress)
     except fixtures.models.FixtureError as error:
-        _err.print(str(error), markup=False)
+        _err.print(str(error), markup=False, soft_wrap=True)
         raise typer.Exit(UNJUDGED) from None
     print(folder)
 
@@ -190,7 +190,11 @@ def _certify(options: Options, workers: int) -> Certificate:
     """Run the suite against one target; its certificate, written already."""
     run = Certification.begin(options, _err)
     try:
-        _err.print(f"Certifying {run.target.name} at {run.target.base_url}", highlight=False)
+        _err.print(
+            f"Certifying {run.target.name} at {run.target.base_url}",
+            highlight=False,
+            soft_wrap=True,
+        )
         with LiveReporter(run.folder, _err) as live:
             catalogue.run_pytest(_arguments(options, workers), [_Begun(run), live])
     finally:
@@ -243,5 +247,5 @@ def _give_up(options: Options, reason: str) -> NoReturn:
     """End a run that never had a target: say why, and leave no older certificate in its place."""
     if options.report:
         write_report(void_certificate(options, reason), options.report)
-    _err.print(reason, markup=False, highlight=False, style="bold red")
+    _err.print(reason, markup=False, highlight=False, soft_wrap=True, style="bold red")
     raise typer.Exit(UNJUDGED)

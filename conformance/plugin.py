@@ -88,7 +88,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config.stash[_worker] = WorkerState(
         certification.target,
         certification.folder,
-        options,
+        certification.options,
         certification.deadline,
         serves=certification.serves,
     )

@@ -20,7 +20,6 @@ from conformance.targets.client import Client, TransportFailure
 from conformance.targets.errors import TargetError
 from conformance.targets.warm_up import ask_one_token
 
-SERVES_TIMEOUT_S = 30.0
 RESTART_TIMEOUT_S = 600.0
 _POLL_S = 0.1
 
@@ -28,7 +27,7 @@ _POLL_S = 0.1
 def serves(client: Client, model: str) -> bool:
     """Whether the target still answers a one-token chat request with 200."""
     with suppress(TransportFailure):
-        return ask_one_token(client, model, SERVES_TIMEOUT_S).status == 200
+        return ask_one_token(client, model, client.timeout_s).status == 200
     return False
 
 

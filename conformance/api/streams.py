@@ -163,7 +163,9 @@ def indices(chunks: Chunks, wanted: set[int], *, parameter: str) -> None:
     found = {choice.index for chunk in chunks for choice in chunk.choices}
     if found == {0} != wanted:
         raise Silent(
-            f"`{parameter}` is accepted and gives one choice", expected=sorted(wanted), actual=sorted(found)
+            f"`{parameter}` is accepted and gives one choice",
+            expected=sorted(wanted),
+            actual=sorted(found),
         )
     if found != wanted:
         raise Failed(

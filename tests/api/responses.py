@@ -25,7 +25,9 @@ def response(
 ) -> Response:
     """A response with this body: bytes as they are, anything else as JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    exchange = Exchange("curl", "POST", "http://x/v1/chat", status, raw.decode("latin1"), False, 1.0)
+    exchange = Exchange(
+        "curl", "POST", "http://x/v1/chat", status, raw.decode("latin1"), False, 1.0
+    )
     headers = httpx.Headers({"content-type": kind} if kind else {})
     return Response(status, headers, tuple(arrivals or [(0.5, raw)]), elapsed_s, exchange)
 

@@ -42,9 +42,7 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, **variables}
 
 
-def certify(
-    report: Path, *arguments: object, timeout_s: float = 120, **variables: str
-) -> Ended:
+def certify(report: Path, *arguments: object, timeout_s: float = 120, **variables: str) -> Ended:
     """Run `maccord certify` to its end."""
     began = time.monotonic()
     done = subprocess.run(

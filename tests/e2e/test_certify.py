@@ -48,7 +48,7 @@ def test_the_key_is_nowhere(good: Ended) -> None:
 
 
 def test_the_key_is_nowhere_even_if_the_server_says_it(tmp_path: Path) -> None:
-    with MisbehavingServer("echoes-key", api_key=KEY) as server:
+    with MisbehavingServer("echoes-key", only="chat", api_key=KEY) as server:
         ended = certify(
             tmp_path, "--base-url", server.base_url, "--api-key-env", "THE_KEY", THE_KEY=KEY
         )
@@ -190,7 +190,7 @@ def test_a_live_control_is_measured_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, number: int) -> None:
-    with MisbehavingServer("drips-body", only="completions") as server:
+    with MisbehavingServer("drips-body", only="/v1/completions") as server:
         words = command(tmp_path, "--base-url", server.base_url)
         process = subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE, text=True)
         try:

@@ -383,7 +383,9 @@ def one_streamed_choice(body: Body) -> Body:
 
 
 def _each_choice(chunks: list[Body], change: Callable[[Body], Body]) -> list[Body]:
-    return [{**chunk, "choices": [change(choice) for choice in chunk["choices"]]} for chunk in chunks]
+    return [
+        {**chunk, "choices": [change(choice) for choice in chunk["choices"]]} for chunk in chunks
+    ]
 
 
 def _each_delta(chunks: list[Body], fields: Body) -> list[Body]:

@@ -194,7 +194,9 @@ def _logprobs(route: str, body: dict[str, Any], answer: Generated, which: range)
             scored["tokens"][:0] = prompt
             scored["token_logprobs"][:0] = [None] + [-1.0] * (len(prompt) - 1)
             scored["top_logprobs"][:0] = [None] + [{name: -1.0} for name in prompt[1:]]
-        ends = accumulate(map(len, scored["tokens"]), initial=len("".join(answer.names[: which[0]])))
+        ends = accumulate(
+            map(len, scored["tokens"]), initial=len("".join(answer.names[: which[0]]))
+        )
         return {**scored, "text_offset": list(ends)[:-1]}
     top_count = body.get("top_logprobs") or 0
     return {
@@ -202,7 +204,8 @@ def _logprobs(route: str, body: dict[str, Any], answer: Generated, which: range)
             {
                 **_entry(answer.tokens[i], answer.logprobs[i]),
                 "top_logprobs": [
-                    _entry(token, value) for token, value in list(answer.tops[i].items())[:top_count]
+                    _entry(token, value)
+                    for token, value in list(answer.tops[i].items())[:top_count]
                 ],
             }
             for i in which

@@ -76,7 +76,10 @@ class MisbehavingServer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -169,7 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
         if found := ROUTES.get((self.command, self.path)):
             return found
         known = any(path == self.path for _, path in ROUTES)
-        raise protocol.Refused(405 if known else 404, "Method not allowed" if known else "Not found")
+        raise protocol.Refused(
+            405 if known else 404, "Method not allowed" if known else "Not found"
+        )
 
     def _answer(self, route: str, content: bytes, fault: Fault) -> Reply:
         try:
