@@ -96,10 +96,10 @@ def certify(
         backend_python=backend_python and backend_python.absolute(),
         model=model,
         api_key_env=api_key_env,
-        tokenizer=tokenizer and tokenizer.resolve(),
+        tokenizer=tokenizer and tokenizer.absolute(),
         profile=profile,
-        known_failures=known_failures and known_failures.resolve(),
-        report=report_folder.resolve(),
+        known_failures=known_failures and known_failures.absolute(),
+        report=report_folder.absolute(),
         request_timeout_s=request_timeout,
         run_deadline_s=run_deadline,
     )

@@ -51,7 +51,8 @@ class Options:
 
         def path(name: str) -> Path | None:
             value = config.getoption(name)
-            return Path(value).resolve() if value else None
+            # Not resolved: the interpreter of an environment is a link that has to stay one.
+            return Path(value).absolute() if value else None
 
         return cls(
             base_url=config.getoption("--base-url"),

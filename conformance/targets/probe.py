@@ -209,7 +209,7 @@ def _entries(response: httpx.Response, body: bytes, base: str, url: str) -> list
             return list(data)
     except (KeyError, TypeError):
         pass
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NoModelList(f"{url} answered with invalid JSON ({error}){_hint(base)}.") from error
     raise NoModelList(f"{url} answered with JSON that is no list of models{_hint(base)}.")
 

@@ -20,7 +20,6 @@ from conformance.targets.recipes import Recipe
 from conformance.targets.warm_up import warm_up
 from fixtures.models.cache import file_sha256
 
-
 FIRST_ANSWER_TIMEOUT_S = 60.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from conformance.targets.client import Client, NoAnswer, Response, TransportFailure
 from conformance.targets.errors import TargetError
 
+
 def ask_one_token(client: Client, model: str, timeout_s: float) -> Response:
     """The cheapest valid chat request. Raises TransportFailure."""
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}

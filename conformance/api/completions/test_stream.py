@@ -90,10 +90,10 @@ def test_stream_stop(ask: Ask) -> None:
 
     Editors stop at a line's or block's end; a marker that leaks is inserted into the code.
     """
-    whole = answers.completion(ask.complete(COUNT, max_tokens=8)).text
-    parts = streams.pieces(ask.complete_stream(COUNT, max_tokens=8).completion_chunks())
+    whole = answers.completion(ask.complete(COUNT, max_tokens=12)).text
+    parts = streams.pieces(ask.complete_stream(COUNT, max_tokens=12).completion_chunks())
     stop = streams.stop_across(parts, whole)
-    chunks = ask.complete_stream(COUNT, max_tokens=8, stop=[stop]).completion_chunks()
+    chunks = ask.complete_stream(COUNT, max_tokens=12, stop=[stop]).completion_chunks()
     streams.stopped_before(chunks, stop, whole)
 
 
