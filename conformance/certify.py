@@ -70,6 +70,8 @@ class Certification:
             folder = RunFolder(parent / "run")
             folder.reset()
             target = _target(options, folder, stack, console or Console(stderr=True))
+            if options.max_model_len:
+                target = replace(target, max_model_len=options.max_model_len)
             serves = warm_up(
                 target.base_url,
                 target.model,

@@ -64,6 +64,9 @@ def certify(
     tokenizer: Annotated[
         Path | None, typer.Option(help="Folder with the model's tokenizer.json and template.")
     ] = None,
+    max_model_len: Annotated[
+        int | None, typer.Option(min=1, help="Context length, if the target does not list it.")
+    ] = None,
     profile: Annotated[str, typer.Option(help=f"One of: {', '.join(PROFILES)}.")] = "core",
     control: Annotated[
         str | None, typer.Option(help="Production: a recorded certificate, or a server's URL.")
@@ -97,6 +100,7 @@ def certify(
         model=model,
         api_key_env=api_key_env,
         tokenizer=tokenizer and tokenizer.absolute(),
+        max_model_len=max_model_len,
         profile=profile,
         known_failures=known_failures and known_failures.absolute(),
         report=report_folder.absolute(),

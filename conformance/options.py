@@ -23,6 +23,7 @@ class Options:
     api_key_env: str | None = None
     tokenizer: Path | None = None
     profile: str | None = None
+    max_model_len: int | None = None
     known_failures: Path | None = None
     report: Path | None = None
     request_timeout_s: float = 60.0
@@ -62,6 +63,7 @@ class Options:
             api_key_env=config.getoption("--api-key-env"),
             tokenizer=path("--tokenizer"),
             profile=config.getoption("--profile"),
+            max_model_len=config.getoption("--max-model-len"),
             known_failures=path("--known-failures"),
             report=path("--report"),
             request_timeout_s=config.getoption("--request-timeout"),

@@ -49,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--model", help="the model's name at the target; by default the first that it lists")
     add("--api-key-env", help="name of the environment variable that holds the API key")
     add("--tokenizer", help="folder with the model's tokenizer.json and chat template")
+    add("--max-model-len", type=int, help="the target's context length, if it does not list it")
     add("--profile", choices=PROFILES, help="only the requirements of this profile")
     add("--known-failures", help="TOML file of accepted departures")
     add("--report", help="folder for certificate.json, junit.xml and report.html")

@@ -136,7 +136,8 @@ def context_length(target: ServerTarget) -> int:
     """
     if target.max_model_len is None:
         raise Inconclusive(
-            "The context length is not known: `max_model_len` in the list of models would decide",
+            "The context length is not known: --max-model-len N, or `max_model_len` in the list of "
+            "models, would decide",
             cause="The server does not say its context length",
         )
     return target.max_model_len

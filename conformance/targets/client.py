@@ -177,7 +177,7 @@ class Client:
                 self.exchanges.append(attempt.exchange)
 
     def alive(self) -> bool:
-        """Whether anything answers HTTP at the base URL, within `ALIVE_TIMEOUT_S` or its own deadline."""
+        """Whether anything answers HTTP at the base URL, within `ALIVE_TIMEOUT_S`."""
         attempt = _Attempt("GET", f"{self.base_url}/models", self._headers, None, self._secrets)
         try:
             self._portal.call(self._send, attempt, min(self.timeout_s, ALIVE_TIMEOUT_S))

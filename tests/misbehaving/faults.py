@@ -421,6 +421,18 @@ def accepts_any_model(route: str, refused: protocol.Refused) -> Body:
     return accepts_invalid(route, refused) if refused.param == "model" else _refuse(route, refused)
 
 
+class Crash(Exception):
+    """The server is to end on this request."""
+
+
+@fault("request")
+def dies_on_lists(body: Body) -> Body:
+    """The whole server is gone when a completion is asked for with a list of prompts."""
+    if isinstance(body.get("prompt"), list):
+        raise Crash
+    return body
+
+
 def ignores(name: str) -> Fault:
     """A parameter is accepted and has no effect."""
     return Fault(request=lambda body: {key: value for key, value in body.items() if key != name})

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.misbehaving import protocol
-from tests.misbehaving.faults import GOOD, MODES, Fault
+from tests.misbehaving.faults import GOOD, MODES, Crash, Fault
 
 TOKEN_S = 0.005
 """Seconds between two events of a stream."""
@@ -146,7 +146,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         content = self.rfile.read(int(self.headers.get("content-length") or 0))
         fault = self.owner.fault_for(self.path)
-        reply = fault.reply(self._reply(content, fault), self)
+        try:
+            reply = fault.reply(self._reply(content, fault), self)
+        except Crash:
+            return self.owner.die()
         if fault.connection is not None:
             fault.connection(self, reply)
         elif reply.events is None:

@@ -1,4 +1,4 @@
-"""Installs Chromium for the page's test, where the machine has no browser and lets us: Debian as root.
+"""Installs Chromium for the page's test, where there is no browser and we may: Debian as root.
 
 Elsewhere it says so and leaves the machine as it is; the test then skips, or fails in a CI.
 """
