@@ -35,6 +35,7 @@ SUITE_FOLDER = Path(__file__).parent
 RESULT_PROPERTY = "maccord_result"
 
 _options = pytest.StashKey[Options]()
+_measured_from = pytest.StashKey[float]()
 _worker = pytest.StashKey["WorkerState"]()
 CERTIFICATION = pytest.StashKey[Certification]()
 """A run that has begun already; `maccord certify` begins it before pytest does."""
@@ -244,9 +245,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     stated, state = requirement_of(item), item.config.stash.get(_worker, None)
     if stated is None or state is None:
         return (yield)
+
+    def ready() -> None:
+        state.check_ready()
+        item.stash[_measured_from] = time.time()  # the wait for the lock is nobody's time
+
     if not state.serves:
         with state.folder.in_flight(alone=stated.alone):
-            state.check_ready()
+            ready()
             return (yield)
     recovery = Recovery(
         state.folder,
@@ -256,7 +262,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     )
     return (
         yield from recovery.guarded(
-            stated.id, alone=stated.alone, check_ready=state.check_ready, again=item.runtest
+            stated.id, alone=stated.alone, check_ready=ready, again=item.runtest
         )
     )
 
@@ -281,7 +287,8 @@ def _result(
 ) -> Result:
     raised = call.excinfo.value if call.excinfo else None
     exchanges = list(state.client.exchanges)
-    result, lost = judge_call(stated, raised, exchanges, call.duration, state.client)
+    duration_s = call.stop - item.stash.get(_measured_from, call.start)
+    result, lost = judge_call(stated, raised, exchanges, duration_s, state.client)
     if lost:
         state.folder.set_lost(lost)
     return state.known_failures.apply(result) if state.known_failures else result

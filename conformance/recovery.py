@@ -91,6 +91,7 @@ class Recovery:
             check_ready()
             if not self._serves():
                 self._restart(id, broken)
+            self._client.exchanges.clear()
             try:
                 return again()
             except Exception as raised:

@@ -26,7 +26,15 @@ from conformance.evidence import Result
 from conformance.outcomes import Level, Outcome
 from conformance.report.certificate import Certificate
 from conformance.report.sections import SYMBOLS, Section, message_beyond_cause, sections
-from conformance.report.text import date, duration, path_of, share, visible, without_ansi
+from conformance.report.text import (
+    date,
+    duration,
+    model_name,
+    path_of,
+    share,
+    visible,
+    without_ansi,
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,11 @@ def _environment() -> Environment:
         finalize=_finalize,
     )
     environment.filters.update(
-        date=date, duration=duration, claim=_claim, without_ansi=without_ansi
+        date=date,
+        duration=duration,
+        claim=_claim,
+        model_name=model_name,
+        without_ansi=without_ansi,
     )
     environment.globals.update(
         share=share,

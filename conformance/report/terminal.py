@@ -18,7 +18,7 @@ from conformance.evidence import Result, clip
 from conformance.outcomes import Outcome
 from conformance.report.certificate import Certificate
 from conformance.report.sections import SYMBOLS, Group, Section, message_beyond_cause, sections
-from conformance.report.text import duration, share, visible, without_ansi
+from conformance.report.text import duration, model_name, share, visible, without_ansi
 
 _STYLES = {
     Outcome.PASS: "green",
@@ -46,8 +46,8 @@ def summary(certificate: Certificate, console: Console, files: Sequence[Path] = 
     console.print(
         Text(
             visible(
-                f"{target.name}, model {target.model}, profile {certificate.profile}{against}, "
-                f"{duration(certificate.duration_s)}"
+                f"{target.name}, model {model_name(target.model)}, "
+                f"profile {certificate.profile}{against}, {duration(certificate.duration_s)}"
             ),
             "dim",
         )

@@ -57,6 +57,11 @@ def date(timestamp: str) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
+def model_name(model: str) -> str:
+    """A model as a person calls it: the folder's name where a server calls it by its path."""
+    return model.rstrip("/").rsplit("/", 1)[-1] if model.startswith("/") else model
+
+
 def path_of(id: str) -> list[str]:
     """The elements of a requirement's id without its case, which may hold slashes too."""
     return id.split("[", 1)[0].split("/")

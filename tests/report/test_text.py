@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.report.text import date, duration, path_of, share, visible, without_ansi
+from conformance.report.text import (
+    date,
+    duration,
+    model_name,
+    path_of,
+    share,
+    visible,
+    without_ansi,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,3 +65,16 @@ def test_date() -> None:
 
 def test_path_of_ignores_slashes_in_the_case() -> None:
     assert path_of("api/chat/wrong-type[a/b]") == ["api", "chat", "wrong-type"]
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("SmolLM2", "SmolLM2"),
+        ("HuggingFaceTB/SmolLM2", "HuggingFaceTB/SmolLM2"),
+        ("/home/me/models/SmolLM2", "SmolLM2"),
+        ("/home/me/models/SmolLM2/", "SmolLM2"),
+    ],
+)
+def test_a_model_called_by_its_path_is_named_by_its_folder(model: str, name: str) -> None:
+    assert model_name(model) == name
