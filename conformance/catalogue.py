@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +44,16 @@ def run_pytest(arguments: Sequence[str], plugins: Sequence[object]) -> int:
     finally:
         os.environ.clear()
         os.environ.update(kept)
+
+
+def known_ids() -> set[str]:
+    """The id of every requirement, collected by a process of its own.
+
+    Inside a running pytest a second collection would disturb the first.
+    """
+    command = [sys.executable, "-m", "conformance", "requirements", "--json"]
+    listed = subprocess.run(command, capture_output=True, check=True)
+    return {stated["id"] for stated in json.loads(listed.stdout)}
 
 
 class _Collector:

@@ -16,6 +16,7 @@ from typing import Self
 from rich.console import Console
 
 import fixtures.models
+from conformance import catalogue
 from conformance.known_failures import KnownFailures
 from conformance.options import Options
 from conformance.outcomes import judge
@@ -25,7 +26,8 @@ from conformance.report import write_report
 from conformance.report.facts import machine_facts, suite_facts
 from conformance.run import RunFolder
 from conformance.targets import recipes
-from conformance.targets.progress import Display
+from conformance.targets.errors import TargetError
+from conformance.targets.progress import Display, Progress, quiet
 from conformance.targets.server import ServerTarget, claims, running, started
 from conformance.targets.warm_up import warm_up
 
@@ -63,7 +65,8 @@ class Certification:
             KnownFailuresError: the known-failures file cannot be used.
         """
         began = time.time()
-        _known_failures(options)
+        if known := _known_failures(options):
+            known.check_ids(catalogue.known_ids())
         options.api_key()
         with ExitStack() as stack:
             parent = options.report or _temporary_folder(stack)
@@ -195,7 +198,7 @@ def _target(
         found = _running(f"{recipe.url}{recipe.base_path}", options)
         return replace(found, name=recipe.name, backend=recipe.name, claims=claims(recipe))
     with Display(console) as progress:
-        weights = fixtures.models.path(DEFAULT_MODEL, progress=progress)
+        weights = _fixture(DEFAULT_MODEL, progress)
         server = stack.enter_context(
             started(
                 recipe,
@@ -210,6 +213,13 @@ def _target(
     return server.target
 
 
+def _fixture(name: str, progress: Progress) -> Path:
+    try:
+        return fixtures.models.path(name, progress=progress)
+    except fixtures.models.FixtureError as error:
+        raise TargetError(str(error)) from None
+
+
 def _running(base_url: str, options: Options) -> ServerTarget:
     found = running(base_url, api_key=options.api_key(), model=options.model)
     known = options.tokenizer or _known_tokenizer(found.model)
@@ -220,7 +230,7 @@ def _known_tokenizer(model: str) -> Path | None:
     """The tokenizer of a fixture model that the server's model is named after."""
     for name in fixtures.models.names():
         if model.rstrip("/").rsplit("/", 1)[-1] == name:
-            return fixtures.models.path(name)
+            return _fixture(name, quiet)
     return None
 
 

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -19,7 +20,7 @@ from rich.text import Text
 import fixtures.models
 from conformance import catalogue
 from conformance.certify import Certification, void_certificate
-from conformance.known_failures import KnownFailures, KnownFailuresError
+from conformance.known_failures import KnownFailuresError
 from conformance.live import LiveReporter
 from conformance.options import Options
 from conformance.plugin import CERTIFICATION
@@ -110,7 +111,7 @@ def certify(
     # A stop asked for by another process is to end as tidily as one from the keyboard.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     try:
-        _check_usage(options, workers)
+        _check_usage(options)
         recorded = _recorded_control(control)
         finished = _certify(options, workers)
         if control and recorded is None:
@@ -136,6 +137,24 @@ def backends() -> None:
         for recipe in recipes.all_recipes()
     ]
     _out.print(_table(["backend", "what it is", "comes from", "run by Maccord's authors"], rows))
+
+
+@app.command()
+def requirements(
+    profile: Annotated[str | None, typer.Option(help="Only those of this profile.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List the requirements."""
+    found = [
+        stated
+        for stated in catalogue.requirements()
+        if profile is None or profile in stated.profiles
+    ]
+    if as_json:
+        print(json.dumps([asdict(stated) for stated in found], indent=1))
+    else:
+        rows = [[stated.id, stated.level, stated.title] for stated in found]
+        _out.print(_table(["id", "level", "requirement"], rows))
 
 
 @models.command("list")
@@ -215,16 +234,13 @@ def _arguments(options: Options, workers: int) -> list[str]:
     return arguments
 
 
-def _check_usage(options: Options, workers: int) -> None:
+def _check_usage(options: Options) -> None:
     if options.base_url and options.backend:
         raise TargetError("Give either --base-url or --backend, not both.")
     if options.profile not in PROFILES:
         raise TargetError(
             f"There is no profile {options.profile!r}; choose from {', '.join(PROFILES)}."
         )
-    if options.known_failures:
-        known = KnownFailures.read(options.known_failures)
-        known.check_ids([found.id for found in catalogue.requirements()])
 
 
 def _recorded_control(control: str | None) -> tuple[Certificate, str | None] | None:

@@ -10,7 +10,6 @@ import json
 import os
 import time
 from collections.abc import Generator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +20,22 @@ from conformance.certify import Certification
 from conformance.compare.tokens import Tokenizer
 from conformance.evidence import Result
 from conformance.judging import judge_call
-from conformance.known_failures import KnownFailures, KnownFailuresError
+from conformance.known_failures import KnownFailuresError
 from conformance.options import Options
 from conformance.outcomes import Inconclusive, Outcome, SuiteError, counts_against
 from conformance.recovery import Recovery
 from conformance.requirements import PROFILES, Requirement, requirement_of
-from conformance.run import Planned, RunFolder
+from conformance.run import Planned
 from conformance.targets.client import Client
 from conformance.targets.errors import TargetError
 from conformance.targets.server import ServerTarget
+from conformance.worker import WorkerState
 
 SUITE_FOLDER = Path(__file__).parent
 RESULT_PROPERTY = "maccord_result"
 
-_options = pytest.StashKey[Options]()
 _measured_from = pytest.StashKey[float]()
-_worker = pytest.StashKey["WorkerState"]()
+_worker = pytest.StashKey[WorkerState]()
 CERTIFICATION = pytest.StashKey[Certification]()
 """A run that has begun already; `maccord certify` begins it before pytest does."""
 
@@ -58,14 +57,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--run-deadline", type=float, default=3600.0, help="deadline of the whole run, seconds")
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(stated): a requirement of the suite")
-    if hasattr(config, "workerinput"):
-        return
-    options = Options.from_pytest(config)
-    if options.names_target or _collects_the_suite(config):
-        config.stash[_options] = options
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -75,16 +68,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         if told := config.workerinput.get("maccord"):
             config.stash[_worker] = WorkerState.from_json(told)
         return
-    options = config.stash.get(_options, None)
-    if options is None or config.option.collectonly:
-        return
-    certification = config.stash.get(CERTIFICATION, None)
+    certification = config.stash.get(CERTIFICATION, None) or _begin(config)
     if certification is None:
-        try:
-            certification = Certification.begin(options)
-        except (TargetError, KnownFailuresError) as error:
-            pytest.exit(str(error), returncode=2)
-        config.stash[CERTIFICATION] = certification
+        return
+    config.stash[CERTIFICATION] = certification
     certification.workers = int(config.getoption("numprocesses", None) or 1)
     config.pluginmanager.register(_Controller(certification))
     config.stash[_worker] = WorkerState(
@@ -126,73 +113,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if state is not None and _is_first_worker(session.config):
         found = ((item.nodeid, requirement_of(item)) for item in session.items)
         state.folder.set_planned([Planned(nodeid, stated) for nodeid, stated in found if stated])
-
-
-class WorkerState:
-    """What each process that runs requirements holds: the target, the folder, the client."""
-
-    def __init__(
-        self,
-        target: ServerTarget,
-        folder: RunFolder,
-        options: Options,
-        deadline: float,
-        *,
-        serves: bool,
-    ) -> None:
-        self.serves = serves
-        self.target, self.folder, self.options, self.deadline = target, folder, options, deadline
-        self.known_failures = (
-            KnownFailures.read(options.known_failures) if options.known_failures else None
-        )
-        self._stack = ExitStack()
-        self._client: Client | None = None
-
-    @property
-    def client(self) -> Client:
-        if self._client is None:
-            client = Client(
-                self.target.base_url,
-                api_key=self.options.api_key(),
-                timeout_s=self.options.request_timeout_s,
-            )
-            self._client = self._stack.enter_context(client)
-        return self._client
-
-    def close(self) -> None:
-        self._stack.close()
-
-    def check_ready(self) -> None:
-        """Raise SuiteError if nothing can be measured any more."""
-        if reason := self.folder.lost():
-            raise SuiteError(f"Not measured: {reason}", cause="The target stopped answering")
-        if time.time() > self.deadline:
-            raise SuiteError(
-                f"Not measured: the run's deadline of {self.options.run_deadline_s:g} s passed",
-                cause="The run's deadline passed",
-            )
-
-    def to_json(self) -> str:
-        return json.dumps(
-            {
-                "target": self.target.to_json(),
-                "folder": str(self.folder.path),
-                "options": self.options.to_json(),
-                "deadline": self.deadline,
-                "serves": self.serves,
-            }
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> WorkerState:
-        data = json.loads(text)
-        return cls(
-            ServerTarget.from_json(data["target"]),
-            RunFolder(Path(data["folder"])),
-            Options.from_json(data["options"]),
-            data["deadline"],
-            serves=data["serves"],
-        )
 
 
 # What a requirement asks for -------------------------------------------------------------------
@@ -361,6 +281,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         state.close()
     if (certification := config.stash.get(CERTIFICATION, None)) is not None:
         certification.close()
+
+
+def _begin(config: pytest.Config) -> Certification | None:
+    """Begin a run, where plain pytest is asked for one."""
+    options = Options.from_pytest(config)
+    wanted = options.names_target or _collects_the_suite(config)
+    if not wanted or config.option.collectonly:
+        return None
+    try:
+        return Certification.begin(options)
+    except (TargetError, KnownFailuresError) as error:
+        pytest.exit(str(error), returncode=2)
 
 
 def _collects_the_suite(config: pytest.Config) -> bool:
