@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import signal
-import subprocess
-import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -20,11 +18,11 @@ from rich.text import Text
 import fixtures.models
 from conformance import catalogue
 from conformance.certify import Certification, void_certificate
+from conformance.control import Control
 from conformance.known_failures import KnownFailuresError
 from conformance.live import LiveReporter
 from conformance.options import Options
 from conformance.plugin import CERTIFICATION
-from conformance.report import certificate as report
 from conformance.report import write_report
 from conformance.report.certificate import Certificate, CertificateError
 from conformance.report.terminal import summary
@@ -72,6 +70,12 @@ def certify(
     control: Annotated[
         str | None, typer.Option(help="Production: a recorded certificate, or a server's URL.")
     ] = None,
+    control_model: Annotated[
+        str | None, typer.Option(help="The model's name at a live control.")
+    ] = None,
+    control_api_key_env: Annotated[
+        str | None, typer.Option(help="Environment variable with a live control's API key.")
+    ] = None,
     known_failures: Annotated[
         Path | None, typer.Option(help="TOML file of accepted departures.")
     ] = None,
@@ -111,19 +115,20 @@ def certify(
     # A stop asked for by another process is to end as tidily as one from the keyboard.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     try:
+        _usable(report_folder)
         _check_usage(options)
-        recorded = _recorded_control(control)
+        production = control and Control.of(
+            control, model=control_model, api_key_env=control_api_key_env
+        )
         finished = _certify(options, workers)
-        if control and recorded is None:
-            recorded = _live_control(control, options, workers)
     except (TargetError, KnownFailuresError, CertificateError) as error:
         _give_up(options, str(error))
     except KeyboardInterrupt:
         _give_up(options, "The run was interrupted before it had a target.")
-    if recorded is not None:
-        finished = report.with_control(
-            finished, recorded[0], source=str(control), sha256=recorded[1]
-        )
+    if production:
+        if production.recorded is None:
+            _say(f"Measuring the control at {control}")
+        finished = production.beside(finished, options, workers)
     files = write_report(finished, report_folder)
     summary(finished, _out, files)
     raise typer.Exit(finished.verdict.exit_code)
@@ -179,7 +184,7 @@ def model_path(name: str) -> None:
         with Display(_err) as progress:
             folder = fixtures.models.path(name, progress=progress)
     except fixtures.models.FixtureError as error:
-        _err.print(str(error), markup=False, soft_wrap=True)
+        _say(str(error), "bold red")
         raise typer.Exit(UNJUDGED) from None
     print(folder)
 
@@ -234,6 +239,16 @@ def _arguments(options: Options, workers: int) -> list[str]:
     return arguments
 
 
+def _usable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        _say(f"No report can be written to {folder}: {error.strerror}.", "bold red")
+        raise typer.Exit(UNJUDGED) from None
+
+
 def _check_usage(options: Options) -> None:
     if options.base_url and options.backend:
         raise TargetError("Give either --base-url or --backend, not both.")
@@ -243,29 +258,13 @@ def _check_usage(options: Options) -> None:
         )
 
 
-def _recorded_control(control: str | None) -> tuple[Certificate, str | None] | None:
-    """A control that is a file, and its hash."""
-    if control is None or control.startswith(("http://", "https://")):
-        return None
-    path = Path(control)
-    return report.read(path), hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _live_control(url: str, options: Options, workers: int) -> tuple[Certificate, str | None]:
-    """Run the same requirements against a live control, in a process of their own."""
-    folder = Path(options.report or "report") / "control"
-    command = [sys.executable, "-m", "conformance", "certify", "--base-url", url]
-    command += ["--profile", str(options.profile), "--report", str(folder), "-n", str(workers)]
-    if options.tokenizer:
-        command += ["--tokenizer", str(options.tokenizer)]
-    _err.print(f"Running the same requirements against the control at {url}", highlight=False)
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    return report.read(folder / "certificate.json"), None
+def _say(sentence: str, style: str = "") -> None:
+    _err.print(sentence, markup=False, highlight=False, soft_wrap=True, style=style)
 
 
 def _give_up(options: Options, reason: str) -> NoReturn:
     """End a run that never had a target: say why, and leave no older certificate in its place."""
     if options.report:
         write_report(void_certificate(options, reason), options.report)
-    _err.print(reason, markup=False, highlight=False, soft_wrap=True, style="bold red")
+    _say(reason, "bold red")
     raise typer.Exit(UNJUDGED)

@@ -162,6 +162,13 @@ def test_bad_usage_is_one_sentence(tmp_path: Path, arguments: list[str], sentenc
     assert len(ended.err.strip().splitlines()) == 1
 
 
+def test_a_report_folder_that_cannot_be_is_said_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = certify(tmp_path / "file", "--base-url", "http://127.0.0.1:9/v1")
+    assert ended.code == 2
+    assert ended.err.startswith("No report can be written to") and "Traceback" not in ended.err
+
+
 def test_an_id_that_matches_no_requirement_is_refused_before_the_run(tmp_path: Path) -> None:
     known = known_failures(tmp_path, "api/chat/nonesuch")
     ended = certify(tmp_path, "--base-url", "http://127.0.0.1:9", "--known-failures", known)
@@ -186,6 +193,18 @@ def test_a_live_control_is_measured_too(tmp_path: Path) -> None:
     assert certificate.control is not None and certificate.control.source == production.base_url
     assert certificate.control_outcomes["api/chat/n"] == "PASS"
     assert len(certificate.control_outcomes) == certificate.expected_total
+
+
+def test_a_control_that_is_not_there_costs_nothing(tmp_path: Path) -> None:
+    with MisbehavingServer() as server:
+        dead = "http://127.0.0.1:9/v1"
+        ended = certify(tmp_path, "--base-url", server.base_url, "--control", dead)
+    certificate = report.read(tmp_path / "certificate.json")
+    assert certificate.control is None
+    assert certificate.verdict.counts["PASS"] > 100
+    (note,) = certificate.notes
+    assert "could not be measured" in note and "connection refused" in note
+    assert note in ended.out.replace("\n", " ").replace("  ", " ")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
