@@ -11,24 +11,38 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from typing import Any
 
+from conformance.evidence import clip
 from conformance.outcomes import Failed, SuiteError
 from conformance.run import RunFolder
 from conformance.targets.client import Client, TransportFailure
 from conformance.targets.errors import TargetError
 from conformance.targets.warm_up import ask_one_token
 
+CAUSE = "One client's request ends the service for all"
 RESTART_TIMEOUT_S = 600.0
+BUSY = frozenset({429, 503})
+BUSY_TRIES, BUSY_PAUSE_S = 4, 2.0
 _POLL_S = 0.1
 
 
-def serves(client: Client, model: str) -> bool:
-    """Whether the target still answers a one-token chat request with 200."""
-    with suppress(TransportFailure):
-        return ask_one_token(client, model, client.timeout_s).status == 200
-    return False
+def trouble(client: Client, model: str) -> str | None:
+    """Why the target does not answer a one-token chat request with 200; None if it does.
+
+    A server that says it is busy gets a few seconds.
+    """
+    for _ in range(BUSY_TRIES):
+        try:
+            response = ask_one_token(client, model, client.timeout_s)
+        except TransportFailure as failure:
+            return str(failure)
+        if response.status == 200:
+            return None
+        if response.status not in BUSY:
+            break
+        time.sleep(BUSY_PAUSE_S)
+    return f"it answers {response.status}: {clip(response.exchange.response, 200)[0]}"
 
 
 class Keeper:
@@ -83,45 +97,47 @@ class Recovery:
             check_ready()
             try:
                 return (yield)
-            except Exception as raised:
-                if self._serves():
+            except Exception:
+                if self._trouble() is None:
                     raise
-                broken = raised
         with self._folder.in_flight(alone=True):
             check_ready()
-            if not self._serves():
-                self._restart(id, broken)
+            # Another worker may have seen to it meanwhile.
+            if (trouble := self._trouble()) is not None:
+                self._restart(id, trouble)
             self._client.exchanges.clear()
             try:
                 return again()
             except Exception as raised:
-                if self._serves():
+                if (trouble := self._trouble()) is None:
                     raise
-                self._restart(id, raised)
+                self._restart(id, trouble)
                 raise Failed(
                     "This request leaves the server unable to answer any other",
                     expected="the server goes on serving, whatever one client sends",
-                    actual=f"a valid request is no longer answered with 200; first: {raised}",
-                    cause="One client's request ends the service for all",
+                    actual=f"to a valid request afterwards: {trouble}",
+                    cause=CAUSE,
                 ) from raised
 
-    def _serves(self) -> bool:
-        """As `serves`, and not part of the requirement's evidence."""
+    def _trouble(self) -> str | None:
+        """As `trouble`, and not part of the requirement's evidence."""
         kept = list(self._client.exchanges)
         try:
-            return serves(self._client, self._model)
+            return trouble(self._client, self._model)
         finally:
             self._client.exchanges[:] = kept
 
-    def _restart(self, id: str, broken: Exception) -> None:
+    def _restart(self, id: str, trouble: str) -> None:
         if not self._restartable:
-            reason = f"the target answers no valid request any more since {id}"
-            self._folder.set_lost(reason)
+            self._folder.set_lost(
+                f"the target answers no valid request any more since {id} ({trouble})"
+            )
             raise Failed(
                 "The server answers no valid request any more, since this request or one beside it",
-                actual=str(broken),
-                cause="One client's request ends the service for all",
-            ) from broken
+                expected="200",
+                actual=trouble,
+                cause=CAUSE,
+            )
         self._folder.want_restart(id)
         deadline = time.monotonic() + RESTART_TIMEOUT_S
         while self._folder.restart_wanted() and time.monotonic() < deadline:

