@@ -7,7 +7,6 @@ finds or starts the target once and every worker uses it; results travel back wi
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -301,4 +300,6 @@ def _collects_the_suite(config: pytest.Config) -> bool:
 
 
 def _is_first_worker(config: pytest.Config) -> bool:
-    return os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
+    """Also true of the only process, without xdist."""
+    told = getattr(config, "workerinput", {"workerid": "gw0"})
+    return bool(told["workerid"] == "gw0")

@@ -88,13 +88,13 @@ MISSING = {
 
 OUT_OF_RANGE = {
     "temperature-negative": Invalid(CHAT, {"temperature": -1}),
-    "top-p-zero": Invalid(CHAT, {"top_p": 0}),
     "top-p-two": Invalid(CHAT, {"top_p": 2}),
     "max-tokens-zero": Invalid(CHAT, {"max_tokens": 0}),
     "n-zero": Invalid(CHAT, {"n": 0}),
 }
 
 OUT_OF_RANGE_OF_RARER_FIELDS = {
+    "top-p-zero": Invalid(CHAT, {"top_p": 0}),  # OpenAI takes it; vLLM does not
     "temperature-high": Invalid(CHAT, {"temperature": 2.5}),
     "presence-penalty": Invalid(CHAT, {"presence_penalty": 3}),
     "frequency-penalty": Invalid(CHAT, {"frequency_penalty": -3}),

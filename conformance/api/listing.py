@@ -10,7 +10,7 @@ from openai.types import Model
 from pydantic import BaseModel
 
 from conformance.api import expect
-from conformance.outcomes import Failed, Silent, Unsupported
+from conformance.outcomes import Failed, Inconclusive, Silent, Unsupported
 from conformance.targets.client import Response
 
 DAY_S = 86_400
@@ -71,6 +71,21 @@ def named(response: Response, name: str) -> Entry:
     return found[0]
 
 
+def usable(response: Response, name: str) -> Entry:
+    """As `named`, for requirements that only start from the list.
+
+    Raises:
+        Inconclusive: the list is not usable; it has requirements of its own, which say why.
+    """
+    try:
+        return named(response, name)
+    except Failed as fault:
+        raise Inconclusive(
+            f"The list of models is not usable ({fault.message}): a usable one would decide",
+            cause="The list of models is not usable",
+        ) from None
+
+
 def plausible_time(created: int | None) -> None:
     """Seconds since 1970, not in the future. Raises Failed otherwise."""
     now = int(time.time())
@@ -128,7 +143,7 @@ def not_found(response: Response) -> None:
         Failed: any other status, or a body that is not JSON.
     """
     if response.status == 200:
-        raise Silent("A model that does not exist is described", expected="404", actual="200")
+        raise Silent("A model that does not exist is answered for", expected="404", actual="200")
     if response.status in (405, 501):
         raise Unsupported("Single models are not served", expected="404", actual=response.status)
     if response.status != 404:

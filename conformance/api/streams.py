@@ -19,6 +19,8 @@ from conformance.targets.client import Response
 BIT_BY_BIT = 0.05
 """Share of the response time; see `sent_while_generating`."""
 
+DATA = b"data:"
+
 Chunks = Sequence[ChatCompletionChunk] | Sequence[CompletionChunk]
 
 
@@ -349,13 +351,17 @@ def not_a_stream(response: Response) -> None:
 
 
 def middle_half(response: Response) -> float:
-    """The share of the response time in which the middle half of the bytes arrived."""
-    size, seen, moments = len(response.body), 0, []
+    """The share of the response time in which the middle half of the data fields arrived.
+
+    Comments, with which servers keep a connection open, are no part of the answer.
+    """
+    size, seen, moments = response.body.count(DATA), 0, []
     for moment, data in response.chunks:
+        fields = data.count(DATA)
         for quarter in (size / 4, size * 3 / 4):
-            if seen < quarter <= seen + len(data):
+            if seen < quarter <= seen + fields:
                 moments.append(moment)
-        seen += len(data)
+        seen += fields
     return (moments[-1] - moments[0]) / max(response.elapsed_s, 1e-9) if moments else 0.0
 
 

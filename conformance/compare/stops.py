@@ -22,6 +22,17 @@ def straddling(answer: str) -> str:
     return answer[words[1].start() + 2 : words[2].start() + 2]
 
 
+def begun(answer: str) -> str:
+    """A stop string that the answer's last character begins, and nothing goes on with.
+
+    Raises:
+        Inconclusive: the answer is empty.
+    """
+    if not answer:
+        raise _unsuitable(answer)
+    return answer[-1] + ABSENT[0]
+
+
 def later(answer: str) -> str:
     """The answer's second word and what is before it. Raises Inconclusive if it has none."""
     words = list(re.finditer(r"\S+", answer))

@@ -144,13 +144,16 @@ def test_a_list_without_the_served_model_fails(body):
         listing.named(body, "other")
 
 
-@pytest.mark.parametrize("created", [None, 0, -1, NOW * 1000, 10**400])
+IMPLAUSIBLE = {"none": None, "zero": 0, "negative": -1, "milliseconds": NOW * 1000, "huge": 10**400}
+
+
+@pytest.mark.parametrize("created", IMPLAUSIBLE.values(), ids=IMPLAUSIBLE)
 def test_an_implausible_time_fails(created):
     with pytest.raises(Failed):
         listing.plausible_time(created)
 
 
-@pytest.mark.parametrize("created", [0, NOW * 1000, 10**400])
+@pytest.mark.parametrize("created", [0, NOW * 1000, 10**400], ids=["zero", "milliseconds", "huge"])
 def test_a_time_long_past_or_to_come_fails(created):
     with pytest.raises(Failed):
         listing.recent_time(created)

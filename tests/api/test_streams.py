@@ -250,7 +250,7 @@ def test_a_stream_that_was_not_asked_for_fails():
 
 
 def paced(moments: list[float], elapsed_s: float):
-    arrivals = [(moment, b"x" * 100) for moment in moments]
+    arrivals = [(moment, b"data: x\n\n") for moment in moments]
     whole = response(kind="text/event-stream", arrivals=arrivals, elapsed_s=elapsed_s)
     return streams.Stream(whole, [])
 
@@ -269,6 +269,13 @@ def paced(moments: list[float], elapsed_s: float):
 def test_the_middle_half_is_timed(moments, share):
     found = streams.middle_half(paced(moments, 1.0).response)
     assert found == pytest.approx(share, abs=0.01)
+
+
+def test_comments_that_keep_a_connection_open_are_no_answer():
+    kept_open = [(n / 10, b": keepalive\n\n") for n in range(10)]
+    arrivals = [*kept_open, (1.0, b"data: x\n\n" * 24)]
+    whole = response(kind="text/event-stream", arrivals=arrivals, elapsed_s=1.0)
+    assert streams.middle_half(whole) == 0.0
 
 
 def test_nothing_at_all_has_no_pace():

@@ -78,8 +78,8 @@ def test_logprobs_greedy(ask: Ask) -> None:
     """
     response = ask.chat(DICE, max_tokens=8, logprobs=True, top_logprobs=5)
     entries = answers.chat_logprobs(response)
-    logprobs.ranked(entries)
     logprobs.greedy(entries)
+    logprobs.ranked(entries)
 
 
 @requirement(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.api import answers
+from conformance.api import answers, expect
 from conformance.api.ask import Ask
-from conformance.api.prompts import COPY, Messages, assistant, system, user
+from conformance.api.prompts import COPY, GREETING, Messages, assistant, system, user
 from conformance.compare import texts, vocabulary
 from conformance.compare.tokens import Tokenizer
-from conformance.requirements import MUST, requirement
+from conformance.requirements import MUST, SHOULD, requirement
 
 
 @requirement(
@@ -73,3 +73,21 @@ def test_content_parts_all(ask: Ask) -> None:
     texts.longer_prompt(
         one.usage.prompt_tokens, both.usage.prompt_tokens, "the second text part", least=8
     )
+
+
+@requirement(
+    "api/chat/null-is-default",
+    SHOULD,
+    source="OpenAI chat.completions.create: nullable fields; vLLM takes null for all of these",
+)
+@pytest.mark.parametrize(
+    "field",
+    ["temperature", "top_p", "stop", "seed", "logit_bias", "top_logprobs"],
+    ids=["temperature", "top-p", "stop", "seed", "logit-bias", "top-logprobs"],
+)
+def test_null_is_default(ask: Ask, field: str) -> None:
+    """An optional field that is null SHOULD be taken as if it were left out.
+
+    Clients in typed languages send every field of a request, null where nothing was set.
+    """
+    expect.chat(ask.chat(GREETING, max_tokens=1, **{field: None}))

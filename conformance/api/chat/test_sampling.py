@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.api import answers
-from conformance.api.ask import Ask
+from conformance.api.ask import OMIT, Ask
 from conformance.api.prompts import COPY, DICE
 from conformance.compare import texts
 from conformance.requirements import MUST, SHOULD, requirement
@@ -96,6 +96,26 @@ def test_seed(ask: Ask) -> None:
     ask.chat(DICE, max_tokens=12, temperature=1, seed=7)
     sampled = answers.chat_samples(ask, DICE, [42, 42, 42], max_tokens=12, temperature=1)
     texts.seeded(sampled)
+
+
+@requirement(
+    "api/chat/default-temperature",
+    SHOULD,
+    source="OpenAI chat.completions.create: temperature, 1 by default; vLLM: the same, unless the "
+    "model's generation_config.json says otherwise",
+    alone=True,
+)
+def test_default_temperature(ask: Ask) -> None:
+    """A request without `temperature` SHOULD be sampled, and not answered greedily.
+
+    Most clients leave it out. A desk where that means 0 shows one fixed answer, and production a
+    different one each time.
+    """
+    # Six answers of 12 tokens are at least 36 dice. As long as no face is likelier than 0.66, all
+    # are the greedy one with probability at most 0.66 ** 36 < 4e-7.
+    greedy = answers.chat(ask.chat(DICE, max_tokens=12)).text
+    sampled = answers.chat_samples(ask, DICE, [1, 2, 3, 4, 5, 6], max_tokens=12, temperature=OMIT)
+    texts.varied([greedy, *sampled], "Without `temperature` the answer is greedy")
 
 
 @requirement("api/chat/seeds", SHOULD, source="OpenAI chat.completions.create: seed")

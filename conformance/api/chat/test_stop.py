@@ -9,7 +9,7 @@ import pytest
 from conformance.api import answers
 from conformance.api.ask import Ask
 from conformance.api.prompts import COPY
-from conformance.compare import stops
+from conformance.compare import stops, texts
 from conformance.requirements import MUST, requirement
 
 
@@ -35,6 +35,23 @@ def test_stop(ask: Ask, choose: Callable[[str], str]) -> None:
     stop = choose(baseline)
     answer = answers.chat(ask.chat(COPY, stop=stop))
     stops.stopped(baseline, answer.text, answer.finish_reason, stop)
+
+
+@requirement(
+    "api/chat/stop-unmatched",
+    MUST,
+    source="OpenAI chat.completions.create: stop",
+    alone=True,
+)
+def test_stop_unmatched(ask: Ask) -> None:
+    """A stop string of which only the beginning comes MUST leave the answer as it is.
+
+    A server holds back what may become a stop string; one that forgets it when the answer ends
+    swallows the last word.
+    """
+    baseline = answers.chat(ask.chat(COPY)).text
+    answer = answers.chat(ask.chat(COPY, stop=stops.begun(baseline)))
+    texts.equal(baseline, answer.text, "Text is lost where a stop string only begins")
 
 
 @requirement(

@@ -132,10 +132,25 @@ def test_stream_logprobs(ask: Ask) -> None:
     Confidence meters and evaluations read them while the answer comes; tokens that go missing at a
     chunk's edge shift all that follow.
     """
-    whole = answers.chat_logprobs(ask.chat(COPY, max_tokens=4, logprobs=True))
     chunks = ask.chat_stream(COPY, max_tokens=4, logprobs=True).chat_chunks()
+    streamed = streams.chat_tokens(chunks)
+    whole = answers.chat_logprobs(ask.chat(COPY, max_tokens=4, logprobs=True))
     tokens = [entry.token for entry in whole]
-    expect.same(streams.chat_tokens(chunks), tokens, what="The list of a stream's tokens")
+    expect.same(streamed, tokens, what="The list of a stream's tokens")
+
+
+@requirement(
+    "api/chat/stream-options-empty",
+    SHOULD,
+    source="OpenAI chat.completions.create: stream_options, all fields optional",
+)
+def test_stream_options_empty(ask: Ask) -> None:
+    """An empty `stream_options` SHOULD stream as none does, to the end.
+
+    Clients that fill in only what was set send it so.
+    """
+    chunks = ask.chat_stream(GREETING, max_tokens=2, stream_options={}).chat_chunks()
+    streams.ended_with(chunks, "length")
 
 
 @requirement("api/chat/stream-logprobs-finish", MUST, source=f"{CHUNK}: finish_reason")

@@ -93,3 +93,22 @@ def test_logprobs_absent(ask: Ask) -> None:
     They are many times the size of the text.
     """
     answers.completion_without_logprobs(ask.complete(COUNT, max_tokens=2))
+
+
+@requirement(
+    "api/completions/penalty-prompt",
+    SHOULD,
+    source="OpenAI completions.create: frequency_penalty, presence_penalty: the text so far, which "
+    "vLLM takes as what was generated",
+    alone=True,
+)
+@pytest.mark.parametrize("kind", ["frequency", "presence"])
+def test_penalty_prompt(ask: Ask, kind: str) -> None:
+    """A penalty SHOULD NOT change the first token, before which nothing was generated.
+
+    Counted over the prompt, it bans the very words that the question is about (vllm-metal #69).
+    """
+    first = answers.completion(ask.complete(COUNT, max_tokens=1)).text
+    penalty = {f"{kind}_penalty": 2}
+    penalised = answers.completion(ask.complete(COUNT, max_tokens=1, **penalty)).text
+    texts.equal(first, penalised, f"`{kind}_penalty` counts the prompt")
