@@ -198,12 +198,12 @@ def _target(
         found = _running(f"{recipe.url}{recipe.base_path}", options)
         return replace(found, name=recipe.name, backend=recipe.name, claims=claims(recipe))
     with Display(console) as progress:
-        weights = _fixture(DEFAULT_MODEL, progress)
+        model_name, weights = _weights(options.model or DEFAULT_MODEL, progress)
         server = stack.enter_context(
             started(
                 recipe,
                 model_dir=weights,
-                model_name=options.model or DEFAULT_MODEL,
+                model_name=model_name,
                 run_dir=folder.path,
                 python=options.backend_python,
                 progress=progress,
@@ -211,6 +211,20 @@ def _target(
         )
     stack.enter_context(Keeper(folder, server.restart))
     return server.target
+
+
+def _weights(model: str, progress: Progress) -> tuple[str, Path]:
+    """Name and weights of a model to start a backend with: a fixture model, or a checkpoint."""
+    if model in fixtures.models.names():
+        return model, _fixture(model, progress)
+    path = Path(model).absolute()
+    if path.exists():
+        return path.name, path
+    known = ", ".join(fixtures.models.names())
+    raise TargetError(
+        f"There is no model {model!r} to start a backend with: give the folder of a checkpoint, or "
+        f"the name of a fixture model ({known})."
+    )
 
 
 def _fixture(name: str, progress: Progress) -> Path:
