@@ -56,7 +56,10 @@ def certify(
     backend_python: Annotated[
         Path | None, typer.Option(help="Interpreter that has the backend installed already.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="The model's name at the target.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model's name at the target; with --backend, what to serve."),
+    ] = None,
     api_key_env: Annotated[
         str | None, typer.Option(help="Environment variable that holds the API key.")
     ] = None,

@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--base-url", help="the target: the API's base URL, such as http://127.0.0.1:8000/v1")
     add("--backend", help="the target: a known backend to start (`maccord backends`)")
     add("--backend-python", help="interpreter that has the backend installed already")
-    add("--model", help="the model's name at the target; by default the first that it lists")
+    add("--model", help="the model's name at the target; with --backend, what to serve")
     add("--api-key-env", help="name of the environment variable that holds the API key")
     add("--tokenizer", help="folder with the model's tokenizer.json and chat template")
     add("--max-model-len", type=int, help="the target's context length, if it does not list it")

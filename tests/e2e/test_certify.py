@@ -148,6 +148,7 @@ def test_a_listed_requirement_that_passes_fails(tmp_path: Path) -> None:
     [
         (["--backend", "nonesuch"], "No backend is called 'nonesuch'"),
         (["--base-url", "http://127.0.0.1:9", "--backend", "mlx-lm"], "not both"),
+        (["--backend", "mlx-lm", "--model", "nonesuch"], "There is no model 'nonesuch'"),
         (["--base-url", "http://127.0.0.1:9", "--profile", "cores"], "no profile 'cores'"),
         (["--base-url", "localhost:8000"], "is not a base URL"),
         (["--base-url", "http://127.0.0.1:9", "--api-key-env", "NOT_SET"], "NOT_SET is not set"),
