@@ -7,7 +7,7 @@ import signal
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import pytest
 import typer
@@ -169,15 +169,37 @@ def requirements(
 def model_list(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """List the fixture models."""
+    """List the fixture models: what each puts to the test, and which engines load it."""
+    tried = fixtures.models.engines()
     described = [
-        {"name": model.name, "family": model.family, "summary": model.summary}
+        {
+            "name": model.name,
+            "family": model.family,
+            "summary": model.summary,
+            "size": model.size,
+            "feature": model.feature,
+            "engines": tried.get(model.name, {}),
+            "sha256": model.sha256,
+            "files": dict(model.files),
+        }
         for model in fixtures.models.describe()
     ]
     if as_json:
         print(json.dumps(described, indent=1))
-    else:
-        _out.print(_table(list(described[0]), [list(entry.values()) for entry in described]))
+        return
+    columns = ["name", "family", "MB", "feature under test", "engines, as tried", "sha256"]
+    rows = [
+        [
+            model.name,
+            model.family,
+            f"{model.size / 1e6:.1f}",
+            model.feature,
+            _engines(tried.get(model.name, {})),
+            model.sha256[:12],
+        ]
+        for model in fixtures.models.describe()
+    ]
+    _out.print(_table(columns, rows))
 
 
 @models.command("path")
@@ -195,6 +217,15 @@ def model_path(name: str) -> None:
 def main() -> None:
     """Entry point of the `maccord` command."""
     app()
+
+
+def _engines(tried: dict[str, dict[str, Any]]) -> str:
+    """What came of trying each engine: its name alone where the model is read as it should be."""
+    words = [
+        engine if result["status"] == "same" else f"{engine} ({result['status']})"
+        for engine, result in tried.items()
+    ]
+    return ", ".join(words) or "not tried"
 
 
 def _table(columns: list[str], rows: list[list[str]]) -> Table:

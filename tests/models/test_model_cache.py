@@ -153,8 +153,10 @@ print(ensure(FixtureModel("toy", "llama", "A toy", pins, build), lambda stage, d
 
 
 def test_registry():
-    assert fixtures.models.names() == ["SmolLM2-135M-Instruct"]
-    assert [model.family for model in fixtures.models.describe()] == ["llama"]
+    described = fixtures.models.describe()
+    assert fixtures.models.names() == [model.name for model in described]
+    assert len({model.name for model in described}) == len(described)
+    assert all(model.size and model.feature and model.files for model in described)
     with pytest.raises(FixtureError, match=r"No fixture model is called 'gpt'; known are SmolLM2"):
         fixtures.models.path("gpt")
 

@@ -1,0 +1,51 @@
+"""`maccord model list` says what the fixture models are for and which engines read them."""
+
+from __future__ import annotations
+
+import json
+
+from typer.testing import CliRunner
+
+import fixtures.models
+from conformance.cli import app
+from fixtures.models.matrix import MATRIX
+
+
+def listed(*arguments):
+    result = CliRunner().invoke(app, ["model", "list", *arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def test_json_names_everything():
+    described = json.loads(listed("--json"))
+    assert [entry["name"] for entry in described] == fixtures.models.names()
+    for entry in described:
+        assert entry["size"] > 1_000_000
+        assert len(entry["sha256"]) == 64
+        assert {"family", "summary", "feature", "engines", "files"} <= entry.keys()
+
+
+def test_the_table_says_which_engines_differ():
+    (line,) = [line for line in listed().splitlines() if line.startswith("mistral-window")]
+    assert "sliding window, window bound" in line
+    assert "transformers, mlx-lm (differs), vllm" in line
+
+
+def test_every_engine_was_tried_on_every_checkpoint():
+    tried = fixtures.models.engines()
+    for model in MATRIX:
+        assert tried[model.name].keys() == {"transformers", "mlx-lm", "vllm"}
+        for result in tried[model.name].values():
+            assert result["status"] in {"same", "differs", "fails"}
+            assert result["version"] and result["date"]
+            assert ("error" in result) == (result["status"] == "fails")
+
+
+def test_the_sha256_of_a_model_covers_each_file():
+    model = MATRIX[0]
+    from dataclasses import replace
+
+    changed = dict(model.files) | {"config.json": "0" * 64}
+    assert replace(model, files=changed).sha256 != model.sha256
+    assert replace(model, files=dict(reversed(model.files.items()))).sha256 == model.sha256
