@@ -15,7 +15,7 @@ from fixtures.models.matrix import MATRIX
 
 
 def listed(*arguments):
-    result = CliRunner().invoke(app, ["model", "list", *arguments], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, ["model", "list", *arguments])
     assert result.exit_code == 0
     return result.stdout
 
