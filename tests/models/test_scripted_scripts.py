@@ -39,9 +39,15 @@ def test_the_description_is_that_of_the_scripts():
     assert json.loads(json.dumps(describe.describe(tokenizer))) == DESCRIPTION
 
 
-def test_the_tokenizer_is_learned_again_to_the_last_byte():
-    committed = FastTokenizer.from_file(str(CHECKPOINT / "tokenizer.json"))
-    assert scripted_tokenizer.train().to_str() == committed.to_str()
+def test_the_tokenizer_is_learned_again_to_the_last_byte(tmp_path):
+    scripted_tokenizer.published(scripted_tokenizer.train()).save_pretrained(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "chat_template.jinja",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+    for file in tmp_path.iterdir():
+        assert file.read_bytes() == (CHECKPOINT / file.name).read_bytes(), file.name
 
 
 def test_every_purpose_has_a_script():
