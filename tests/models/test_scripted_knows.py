@@ -74,18 +74,26 @@ def test_every_right_token_leads_by_six_nats(model, examples):
     assert not close
 
 
-@pytest.mark.xfail(reason="the draws after the first are off by up to 2.5%; train.py is not done")
-def test_the_stated_distributions_hold_in_float32(exact, examples):
-    stated = {name: set() for name in ("met", "missed")}
-    for example, step, logits in measure.steps(exact, examples):
+LATER_DRAWS = pytest.mark.xfail(reason="later draws are off by up to 2.5%: train.py is not done")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[LATER_DRAWS] if name in ("thirds", "pairs") else [])
+        for name in (calibrated["name"] for calibrated in describe.load()["calibrated"])
+    ],
+)
+def test_the_stated_distributions_hold_in_float32(exact, examples, name):
+    missed = set()
+    drawn = [example for example in examples if example.name == name]
+    assert drawn
+    for example, step, logits in measure.steps(exact, drawn):
         if len(example.distributions[step]) > 1:
             error, other = measure.deviation(logits, example.distributions[step])
-            met = error <= 0.01 and other < 0.01
-            stated["met" if met else "missed"].add((example.name, step, error, other))
-    assert not stated["missed"]
-    assert {name for name, *_ in stated["met"]} == {
-        calibrated["name"] for calibrated in describe.load()["calibrated"]
-    }
+            if error > 0.01 or other >= 0.01:
+                missed.add((step, error, other))
+    assert not missed
 
 
 @pytest.fixture
