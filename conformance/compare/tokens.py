@@ -43,15 +43,29 @@ class Tokenizer:
         text: str = self._fast.decode(token_ids)
         return text
 
-    def render(self, messages: list[dict[str, Any]]) -> str:
+    def render(
+        self,
+        messages: list[dict[str, Any]],
+        *,
+        tools: list[dict[str, Any]] | None = None,
+        **template_options: Any,
+    ) -> str:
         """The prompt that the chat template makes of `messages`, ready for the answer.
+
+        Args:
+            tools: as in an OpenAI request.
+            template_options: variables of the template, for example `enable_thinking`.
 
         Raises:
             SuiteError: the checkpoint has no chat template, or it refuses the messages.
         """
         try:
             prompt: str = self._template.render(
-                messages=messages, add_generation_prompt=True, **self._special_tokens
+                messages=messages,
+                tools=tools,
+                add_generation_prompt=True,
+                **self._special_tokens,
+                **template_options,
             )
         except TemplateError as error:
             raise SuiteError(f"The chat template refuses the messages: {error}") from None
