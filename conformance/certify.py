@@ -46,6 +46,7 @@ class Certification:
     """
 
     options: Options
+    known_failures: KnownFailures | None
     folder: RunFolder
     target: ServerTarget
     serves: bool
@@ -65,7 +66,8 @@ class Certification:
             KnownFailuresError: the known-failures file cannot be used.
         """
         began = time.time()
-        if known := _known_failures(options):
+        known = KnownFailures.read(options.known_failures) if options.known_failures else None
+        if known:
             known.check_ids(catalogue.known_ids())
         options.api_key()
         with ExitStack() as stack:
@@ -81,7 +83,7 @@ class Certification:
                 api_key=options.api_key(),
                 timeout_s=2 * options.request_timeout_s,
             )
-            return cls(options, folder, target, serves, began, time.time(), stack.pop_all())
+            return cls(options, known, folder, target, serves, began, time.time(), stack.pop_all())
 
     @property
     def deadline(self) -> float:
@@ -114,7 +116,6 @@ class Certification:
             void=f"{lost}." if lost else None if complete else "the run was interrupted.",
         )
         void = verdict.exit_code == 2
-        known = _known_failures(self.options)
         self.certificate = report.Certificate(
             verdict=verdict,
             complete=complete,
@@ -133,7 +134,7 @@ class Certification:
             workers=self.workers,
             expected_total=len(results),
             results=results,
-            known_failures=_stated(known) if known else None,
+            known_failures=_stated(self.known_failures) if self.known_failures else None,
             notes=_restart_note(len(self.folder.restarts())),
             log_tail=_log_tail(self.target) if void else None,
         )
@@ -167,10 +168,6 @@ def void_certificate(options: Options, reason: str) -> report.Certificate:
         results=[],
         log_tail="\n".join(reason.splitlines()[1:]) or None,
     )
-
-
-def _known_failures(options: Options) -> KnownFailures | None:
-    return KnownFailures.read(options.known_failures) if options.known_failures else None
 
 
 def _restart_note(times: int) -> list[str]:

@@ -123,7 +123,7 @@ def certify(
         production = control and Control.of(
             control, model=control_model, api_key_env=control_api_key_env
         )
-        finished = _certify(options, workers)
+        finished, files = _certify(options, workers)
     except (TargetError, KnownFailuresError, CertificateError) as error:
         _give_up(options, str(error))
     except KeyboardInterrupt:
@@ -132,7 +132,7 @@ def certify(
         if production.recorded is None:
             _say(f"Measuring the control at {control}")
         finished = production.beside(finished, options, workers)
-    files = write_report(finished, report_folder)
+        files = write_report(finished, report_folder)
     summary(finished, _out, files)
     raise typer.Exit(finished.verdict.exit_code)
 
@@ -248,22 +248,18 @@ class _Begun:
         config.stash[CERTIFICATION] = self._run
 
 
-def _certify(options: Options, workers: int) -> Certificate:
-    """Run the suite against one target; its certificate, written already."""
+def _certify(options: Options, workers: int) -> tuple[Certificate, list[Path]]:
+    """Run the suite against one target: its certificate, and the files of its report."""
     run = Certification.begin(options, _err)
     try:
-        _err.print(
-            f"Certifying {run.target.name} at {run.target.base_url}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        _say(f"Certifying {run.target.name} at {run.target.base_url}")
         with LiveReporter(run.folder, _err) as live:
             catalogue.run_pytest(_arguments(options, workers), [_Begun(run), live])
     finally:
         run.close()
     if run.certificate is None or live.troubles:
         raise TargetError("\n".join(["The suite could not be run.", *live.troubles]))
-    return run.certificate
+    return run.certificate, run.files
 
 
 def _arguments(options: Options, workers: int) -> list[str]:

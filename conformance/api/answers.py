@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,24 +157,22 @@ def chat_steps(response: Response) -> list[Step] | None:
 def without_logprobs(response: Response) -> None:
     """A chat completion without logprobs. Raises as `chat`, and Failed with them."""
     chat(response)
-    for choice in expect.chat(response).choices:
-        if choice.logprobs is not None:
-            raise Failed(
-                "Logprobs are given that nobody asked for",
-                expected="null",
-                actual=choice.logprobs.model_dump(),
-            )
+    _none_given([choice.logprobs for choice in expect.chat(response).choices])
 
 
 def completion_without_logprobs(response: Response) -> None:
     """A legacy completion without logprobs. Raises as `completion`, and Failed with them."""
     completion(response)
-    for choice in expect.completion(response).choices:
-        if choice.logprobs is not None:
+    _none_given([choice.logprobs for choice in expect.completion(response).choices])
+
+
+def _none_given(logprobs: Sequence[BaseModel | None]) -> None:
+    for given in logprobs:
+        if given is not None:
             raise Failed(
                 "Logprobs are given that nobody asked for",
                 expected="null",
-                actual=choice.logprobs.model_dump(),
+                actual=given.model_dump(),
             )
 
 
