@@ -28,6 +28,7 @@ from conformance.run import RunFolder
 from conformance.targets import recipes
 from conformance.targets.errors import TargetError
 from conformance.targets.progress import Display, Progress, quiet
+from conformance.targets.recipes import Recipe
 from conformance.targets.server import ServerTarget, claims, running, started
 from conformance.targets.warm_up import warm_up
 
@@ -195,7 +196,7 @@ def _target(
         found = _running(f"{recipe.url}{recipe.base_path}", options)
         return replace(found, name=recipe.name, backend=recipe.name, claims=claims(recipe))
     with Display(console) as progress:
-        model_name, weights = _weights(options.model or DEFAULT_MODEL, progress)
+        model_name, weights = _weights(options.model or DEFAULT_MODEL, recipe, progress)
         server = stack.enter_context(
             started(
                 recipe,
@@ -207,13 +208,16 @@ def _target(
             )
         )
     stack.enter_context(Keeper(folder, server.restart))
+    if server.target.tokenizer_dir is None:  # a GGUF has its tokenizer inside
+        known = options.tokenizer or _known_tokenizer(model_name)
+        return replace(server.target, tokenizer_dir=str(known) if known else None)
     return server.target
 
 
-def _weights(model: str, progress: Progress) -> tuple[str, Path]:
+def _weights(model: str, recipe: Recipe, progress: Progress) -> tuple[str, Path]:
     """Name and weights of a model to start a backend with: a fixture model, or a checkpoint."""
     if model in fixtures.models.names():
-        return model, _fixture(model, progress)
+        return model, _fixture(model, progress, recipe.model_format)
     path = Path(model).absolute()
     if path.exists():
         return path.name, path
@@ -224,8 +228,10 @@ def _weights(model: str, progress: Progress) -> tuple[str, Path]:
     )
 
 
-def _fixture(name: str, progress: Progress) -> Path:
+def _fixture(name: str, progress: Progress, model_format: str = "safetensors") -> Path:
     try:
+        if model_format == "gguf":
+            return fixtures.models.export_gguf(name, progress=progress)
         return fixtures.models.path(name, progress=progress)
     except fixtures.models.FixtureError as error:
         raise TargetError(str(error)) from None

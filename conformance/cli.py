@@ -214,6 +214,23 @@ def model_path(name: str) -> None:
     print(folder)
 
 
+@models.command("export-gguf")
+def model_export_gguf(
+    name: str,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file; by default one in the cache.")
+    ] = None,
+) -> None:
+    """Write a fixture model as GGUF, unquantised, as llama.cpp reads it; print the file's path."""
+    try:
+        with Display(_err) as progress:
+            file = fixtures.models.export_gguf(name, out, progress=progress)
+    except fixtures.models.FixtureError as error:
+        _say(str(error), "bold red")
+        raise typer.Exit(UNJUDGED) from None
+    print(file)
+
+
 def main() -> None:
     """Entry point of the `maccord` command."""
     app()
