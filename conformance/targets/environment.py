@@ -101,7 +101,9 @@ def backend_version(recipe: Recipe, python: Path) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     lines = [line.strip() for line in said.splitlines() if any(map(str.isdigit, line))]
-    return lines[-1] if lines else None
+    # Devices may be listed before the version, and the compiler and its version after it.
+    named = [line for line in lines if "version" in line.lower()]
+    return (named or lines or [None])[-1]
 
 
 def clean_environment(python: Path) -> dict[str, str]:

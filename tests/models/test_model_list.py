@@ -40,13 +40,13 @@ def test_the_table_says_which_engines_differ():
     ).stdout
     (line,) = [line for line in table.splitlines() if line.startswith("mistral-window")]
     assert "sliding window, window bound" in line
-    assert "transformers, mlx-lm (differs), vllm" in line
+    assert "transformers, mlx-lm (differs), vllm, llama.cpp (differs)" in line
 
 
 def test_every_engine_was_tried_on_every_checkpoint():
     tried = fixtures.models.engines()
     for model in MATRIX:
-        assert tried[model.name].keys() == {"transformers", "mlx-lm", "vllm"}
+        assert tried[model.name].keys() == {"transformers", "mlx-lm", "vllm", "llama.cpp"}
         for result in tried[model.name].values():
             assert result["status"] in {"same", "differs", "fails"}
             assert result["version"] and result["date"]

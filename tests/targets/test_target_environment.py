@@ -185,7 +185,8 @@ def test_a_command_that_is_not_on_the_path(monkeypatch, tmp_path):
     with pytest.raises(TargetError, match=r"`llama-server` is not on the PATH\. Install llama"):
         prepare(load("llama.cpp"), python=None, progress=quiet)
     script = tmp_path / "llama-server"
-    script.write_text("#!/bin/sh\necho 'version: 7012 (abc)' >&2\necho built\n")
+    said = "ggml_metal: 2 devices\nversion: 7012 (abc)\nbuilt with GNU 12.2.0 for Linux x86_64"
+    script.write_text(f"#!/bin/sh\necho '{said}' >&2\n")
     script.chmod(0o755)
     python = prepare(load("llama.cpp"), python=None, progress=quiet)
     assert backend_version(load("llama.cpp"), python) == "version: 7012 (abc)"
