@@ -102,8 +102,8 @@ def backend_version(recipe: Recipe, python: Path) -> str | None:
         return None
     lines = [line.strip() for line in said.splitlines() if any(map(str.isdigit, line))]
     # Devices may be listed before the version, and the compiler and its version after it.
-    named = [line for line in lines if "version" in line.lower()]
-    return (named or lines or [None])[-1]
+    chosen = [line for line in lines if "version" in line.lower()] or lines
+    return chosen[-1] if chosen else None
 
 
 def clean_environment(python: Path) -> dict[str, str]:
