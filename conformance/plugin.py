@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from conformance.api.ask import Ask
+from conformance.api.prompts import Prompts, prompts_for
 from conformance.certify import Certification
 from conformance.compare.tokens import Tokenizer
 from conformance.evidence import Result
@@ -137,6 +138,12 @@ def target(request: pytest.FixtureRequest) -> ServerTarget:
 def ask(client: Client, target: ServerTarget) -> Ask:
     """Chat and completion requests to the target."""
     return Ask(client, target.model)
+
+
+@pytest.fixture(scope="session")
+def prompts(request: pytest.FixtureRequest) -> Prompts:
+    """What to ask the served model, by what a requirement needs of the answer."""
+    return prompts_for(request.config.stash[_worker].target.tokenizer_dir)
 
 
 @pytest.fixture(scope="session")

@@ -187,14 +187,28 @@ def tool_calls(response: Response) -> tuple[list[Function], str]:
     return functions, choices[0].finish_reason
 
 
-def chat_samples(ask: Ask, messages: Messages, seeds: list[int], **parameters: Any) -> list[str]:
-    """The answers to one question with several seeds, one request each."""
-    return [chat(ask.chat(messages, seed=seed, **parameters)).text for seed in seeds]
+def chat_joined(ask: Ask, questions: Sequence[Messages], **parameters: Any) -> str:
+    """The answers to some questions, one to a line, one request each."""
+    return "\n".join(chat(ask.chat(question, **parameters)).text for question in questions)
 
 
-def completion_samples(ask: Ask, prompt: str, seeds: list[int], **parameters: Any) -> list[str]:
-    """The continuations of one prompt with several seeds, one request each."""
-    return [completion(ask.complete(prompt, seed=seed, **parameters)).text for seed in seeds]
+def chat_samples(
+    ask: Ask, questions: Sequence[Messages], seeds: list[int], **parameters: Any
+) -> list[str]:
+    """The joined answers to some questions with each of several seeds."""
+    return [chat_joined(ask, questions, seed=seed, **parameters) for seed in seeds]
+
+
+def completion_samples(
+    ask: Ask, prompts: Sequence[str], seeds: list[int], **parameters: Any
+) -> list[str]:
+    """The continuations of some prompts with each of several seeds, one request each."""
+    return [
+        "\n".join(
+            completion(ask.complete(prompt, seed=seed, **parameters)).text for prompt in prompts
+        )
+        for seed in seeds
+    ]
 
 
 def _legacy(response: Response, found: object) -> tuple[str, LegacyLogprobs]:

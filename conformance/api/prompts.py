@@ -1,33 +1,28 @@
-"""Prompts that requirements share, and why each of them.
+"""Prompts that requirements share, by what a requirement needs of the answer.
 
 A requirement that compares two greedy answers needs a prompt where the best token is ahead by far:
-near ties may fall either way, and that is nobody's fault. The gaps given here are those of
-SmolLM2-135M-Instruct in bfloat16; larger models are surer of such texts, not less.
+near ties may fall either way, and that is nobody's fault. General models get everyday prompts; the
+gaps given here are those of SmolLM2-135M-Instruct in bfloat16, and larger models are surer of such
+texts, not less. The scripted fixture model knows nothing but its scripts, and gets those.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from fixtures.models.cache import file_sha256
+from fixtures.models.scripted import SCRIPTED, description
+
 Messages = list[dict[str, Any]]
-
-COUNT = "1 2 3 4 5 6 7 8 9 10 11 12 13 14"
-"""A legacy prompt that goes on counting: gaps of at least 1.8 nats over 15 tokens."""
-
-LETTERS = "a b c d e f g h i j"
-"""A second one, told from the first by its answer: gaps of at least 1.1 nats over 7 tokens."""
-
-DICE_TEXT = "3 1 4 1 5 2 6 5 3 5 1 4"
-"""A legacy prompt without a right answer: sampling shows."""
 
 GREETING = "Hi"
 """Chat, where any answer will do. Greeted back in about ten tokens."""
 
-STORY = "Write a long story."
-"""Chat, answered with more than 24 tokens."""
-
-EMOJI = "🙂🙃🙂🙃🙂🙃🙂🙃🙂🙃"
-"""Answered, by chat and legacy completion, with emoji whose bytes straddle tokens."""
+COUNT = "1 2 3 4 5 6 7 8 9 10 11 12 13 14"
+"""A legacy prompt that goes on counting: gaps of at least 1.8 nats over 15 tokens."""
 
 
 def user(content: str | list[dict[str, str]]) -> dict[str, Any]:
@@ -45,15 +40,45 @@ def system(content: str) -> dict[str, Any]:
     return {"role": "system", "content": content}
 
 
-COPY: Messages = [
-    system("Repeat what the user says."),
-    user("apple river stone"),
-    assistant("apple river stone"),
-    user("window garden silver winter"),
-]
-"""Answered with its last message, and then ended: gaps of at least 4 nats over 5 tokens."""
+@dataclass(frozen=True)
+class Prompts:
+    """What to ask a model.
 
-DICE: Messages = [
+    Attributes:
+        words: chat, surely answered with four or five words of at least three letters and then
+            ended, all within 15 tokens; the last message is a string.
+        long: chat, answered with `long_tokens` tokens or more: many if each takes little time.
+        emoji: chat, answered at once with emoji whose bytes straddle tokens.
+        draw: chat without a right answer; in 8 tokens of the greedy one a token recurs where a
+            penalty of 2 on what was generated surely changes it.
+        draws: chats without a right answer: sampling shows in their answers taken together.
+        series: a legacy prompt, surely continued for more than 16 tokens.
+        second: another one, told from the first by its continuation.
+        emoji_text: as `emoji`, for a legacy completion.
+        draw_texts: as `draws`, for legacy completions.
+        errand: chat, answered with one call of the tool `demanded` if the request demands it,
+            and otherwise if not.
+        tools: what to offer with it, `demanded` among them.
+    """
+
+    words: Messages
+    long: Messages
+    long_tokens: int
+    emoji: Messages
+    draw: Messages
+    draws: Sequence[Messages]
+    series: str
+    second: str
+    emoji_text: str
+    draw_texts: Sequence[str]
+    errand: Messages
+    tools: Sequence[dict[str, Any]]
+    demanded: dict[str, Any]
+
+
+_EMOJI = "🙂🙃🙂🙃🙂🙃🙂🙃🙂🙃"
+
+_DICE = [
     system("Roll the dice."),
     user("Roll"),
     assistant("3 1 4 1 5 2 6 5 3 5 1 4"),
@@ -61,7 +86,6 @@ DICE: Messages = [
     assistant("2 6 6 3 1 5 4 4 2 1 3 6"),
     user("Roll"),
 ]
-"""No right answer, and numbers that recur: sampling shows, and so does a penalty of 2."""
 
 SWITCH: dict[str, Any] = {
     "type": "function",
@@ -77,3 +101,58 @@ SWITCH: dict[str, Any] = {
     },
 }
 """A function whose call is short: one argument with two values."""
+
+GENERAL = Prompts(
+    # Repeated, and then ended: gaps of at least 4 nats over 5 tokens.
+    words=[
+        system("Repeat what the user says."),
+        user("apple river stone"),
+        assistant("apple river stone"),
+        user("window garden silver winter"),
+    ],
+    long=[user("Write a long story.")],
+    long_tokens=24,
+    emoji=[user(_EMOJI)],
+    draw=_DICE,
+    draws=[_DICE],
+    series=COUNT,
+    second="a b c d e f g h i j",  # gaps of at least 1.1 nats over 7 tokens
+    emoji_text=_EMOJI,
+    draw_texts=["3 1 4 1 5 2 6 5 3 5 1 4"],
+    errand=[user("Switch the light on.")],
+    tools=[SWITCH],
+    demanded=SWITCH,
+)
+
+
+def prompts_for(tokenizer_dir: str | None) -> Prompts:
+    """The prompts for a model, which its tokenizer gives away as the scripted one."""
+    file = Path(tokenizer_dir or "") / "tokenizer.json"
+    if file.is_file() and file_sha256(file) == SCRIPTED.files[file.name]:
+        return scripted()
+    return GENERAL
+
+
+def scripted() -> Prompts:
+    """The prompts for the scripted model: scripts that it knows by heart, and distributions."""
+    known = description()
+    entries = {entry["name"]: entry for entry in [*known["scripts"], *known["calibrated"]]}
+    # At temperature 1 two samples are the same with probability 0.39**3 / 8**2 / 2**5 / 16.
+    draws = [entries[name] for name in ("thirds", "pairs", "coins", "uniform")]
+    errand = entries["tools_parallel_mixed"]  # left to itself the model calls two tools
+    demanded = errand["tool_calls"][0]["name"]
+    return Prompts(
+        words=entries["greek_letters"]["messages"],
+        long=entries["count"]["messages"],
+        long_tokens=600,
+        emoji=entries["echo_emoji"]["messages"],
+        draw=entries["thirds"]["messages"],
+        draws=[entry["messages"] for entry in draws],
+        series=entries["alphabet"]["prompt"],
+        second=entries["fox"]["prompt"],
+        emoji_text=entries["echo_emoji"]["rendered"],
+        draw_texts=[entry["rendered"] for entry in draws],
+        errand=errand["messages"],
+        tools=errand["tools"],
+        demanded=next(t for t in errand["tools"] if t["function"]["name"] == demanded),
+    )

@@ -7,6 +7,7 @@ server does: accepts and never answers, drips its headers, sends without end, di
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
@@ -56,7 +57,8 @@ class Endless(TransportFailure):
 class Response:
     """A complete HTTP response with its raw bytes.
 
-    `chunks` are the pieces as they arrived: seconds since the request, and bytes.
+    `chunks` are the pieces as they arrived: seconds since the request, and bytes. `held_up_s` says
+    for how long a busy machine kept the suite from reading, so that they may have lain there.
     """
 
     status: int
@@ -64,6 +66,7 @@ class Response:
     chunks: tuple[tuple[float, bytes], ...]
     elapsed_s: float
     exchange: Exchange
+    held_up_s: float = 0.0
 
     @property
     def body(self) -> bytes:
@@ -208,13 +211,16 @@ class Client:
 
     async def _read(self, attempt: _Attempt) -> Response:
         connect = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
-        async with self._http.stream(
-            attempt.method,
-            attempt.url,
-            headers=attempt.headers,
-            content=attempt.body,
-            timeout=connect,
-        ) as response:
+        async with (
+            _Heartbeat() as heartbeat,
+            self._http.stream(
+                attempt.method,
+                attempt.url,
+                headers=attempt.headers,
+                content=attempt.body,
+                timeout=connect,
+            ) as response,
+        ):
             attempt.status = response.status_code
             async for data in response.aiter_raw():
                 attempt.add(data)
@@ -229,7 +235,36 @@ class Client:
                 tuple(attempt.chunks),
                 attempt.elapsed(),
                 attempt.finish(),
+                heartbeat.late_s(),
             )
+
+
+class _Heartbeat:
+    """Wakes up every so often while it is entered, and adds up how much too late that was.
+
+    Nothing else runs in the event loop than the request, so that what comes late is the process.
+    """
+
+    PERIOD_S = 0.01
+
+    async def __aenter__(self) -> Self:
+        self._loop, self._late_s = asyncio.get_running_loop(), 0.0
+        self._schedule()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._next.cancel()
+
+    def late_s(self) -> float:
+        """Seconds so far, a wake-up included that should have been by now."""
+        return self._late_s + max(0.0, self._loop.time() - self._next.when())
+
+    def _schedule(self) -> None:
+        self._next = self._loop.call_later(self.PERIOD_S, self._beat)
+
+    def _beat(self) -> None:
+        self._late_s += max(0.0, self._loop.time() - self._next.when())
+        self._schedule()
 
 
 class _Attempt:

@@ -53,13 +53,21 @@ class Start:
     the weights), {name} (what a person calls the model), {host}, {port} and {scratch} (an empty
     folder of this run). `served_model` is what a client must call the model. The server is ready
     when `health` answers with status 200.
+
+    `arguments` are added to the command for the models of those names: parsers of tool calls and
+    of reasoning fit one model and are wrong for the next.
     """
 
     command: tuple[str, ...]
+    arguments: dict[str, tuple[str, ...]]
     env: dict[str, str]
     served_model: str
     health: str
     ready_timeout_s: float
+
+    def command_for(self, model_name: str) -> tuple[str, ...]:
+        """The command that serves the model of that name, placeholders not yet filled in."""
+        return (*self.command, *self.arguments.get(model_name, ()))
 
 
 @dataclass(frozen=True)
@@ -169,6 +177,7 @@ def _install(table: Table, how: str) -> Install:
 def _start(table: Table) -> Start:
     start = Start(
         command=table.texts("command"),
+        arguments={name: _arguments(model) for name, model in table.tables("models").items()},
         env=table.text_map("env"),
         served_model=table.text("served_model"),
         health=table.text("health", pattern=r"/.*"),
@@ -177,6 +186,7 @@ def _start(table: Table) -> Start:
     table.nothing_else()
     for field, texts in (
         ("command", start.command),
+        *((f"models.{name}.arguments", texts) for name, texts in start.arguments.items()),
         ("env", tuple(start.env.values())),
         ("served_model", (start.served_model,)),
     ):
@@ -187,6 +197,12 @@ def _start(table: Table) -> Start:
     if "{port}" not in " ".join([*start.command, *start.env.values()]):
         raise table.error("command", "{port} somewhere in it, since Maccord chooses the port")
     return start
+
+
+def _arguments(table: Table) -> tuple[str, ...]:
+    arguments = table.texts("arguments")
+    table.nothing_else()
+    return arguments
 
 
 def _claims(table: Table) -> Claims:

@@ -147,7 +147,7 @@ def started(
         "port": str(port),
         "scratch": str(scratch.resolve()),
     }
-    command = tuple(_fill(part, values) for part in recipe.start.command)
+    command = tuple(_fill(part, values) for part in recipe.start.command_for(model_name))
     managed = recipe.install.how == "venv"
     env = clean_environment(interpreter) if managed else dict(os.environ)
     env |= {name: _fill(text, values) for name, text in recipe.start.env.items()}

@@ -39,6 +39,14 @@ class Table:
             raise self.error(field, f"a table ([{field}])")
         return Table(self._path, f"{field}.", value)
 
+    def tables(self, field: str) -> dict[str, Table]:
+        """The tables below `field` by name, none if it is missing."""
+        value = self._get(field, {})
+        if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
+            raise self.error(field, f"a table of tables ([{self._prefix}{field}.NAME])")
+        prefix = f"{self._prefix}{field}."
+        return {name: Table(self._path, f"{prefix}{name}.", data) for name, data in value.items()}
+
     def text(self, field: str, default: str = _MISSING, *, pattern: str = r"(?s).*") -> str:
         value = self._get(field, default)
         required = default is _MISSING

@@ -1,5 +1,7 @@
 """What chunks say together: good streams pass, each bad one is judged."""
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.api import streams
@@ -293,6 +295,16 @@ def test_three_bursts_are_silent():
     burst = paced([1.0] * 24, 1.0)
     with pytest.raises(Silent, match="one burst"):
         streams.sent_while_generating(burst, again=lambda: burst)
+
+
+def test_bursts_that_the_suite_was_kept_from_watching_show_nothing():
+    burst = paced([1.0] * 24, 1.0)
+    unseen = streams.Stream(replace(burst.response, held_up_s=0.9), [])
+    with pytest.raises(Inconclusive, match="too busy"):
+        streams.sent_while_generating(unseen, again=lambda: unseen)
+    answers = iter([burst, unseen, burst])
+    with pytest.raises(Silent, match="one burst"):
+        streams.sent_while_generating(unseen, again=lambda: next(answers, burst))
 
 
 def test_a_short_answer_shows_no_growth():

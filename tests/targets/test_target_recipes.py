@@ -64,6 +64,42 @@ def test_a_file_of_one_s_own(tmp_path):
     assert recipe.start.env == {"OWN": "{scratch}"}
 
 
+PARSERS = """
+[start.models.thinker]
+arguments = ["--parser", "{name}"]
+"""
+
+
+def test_arguments_of_one_model_are_added_for_that_model_alone(tmp_path):
+    start = load(write(tmp_path, GOOD + PARSERS)).start
+    assert start and start.command_for("thinker") == (*start.command, "--parser", "{name}")
+    assert start.command_for("another") == start.command
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("arguments =", "argument =", "start.models.thinker.arguments is missing"),
+        ('["--parser", "{name}"]', "[]", "start.models.thinker.arguments must be a list with at"),
+        ("arguments =", "x = 1\narguments =", "start.models.thinker.x is no field"),
+        ("{name}", "{nam}", "start.models.thinker.arguments must be no other placeholders"),
+        ("[start.models.thinker]\narguments", "[start.models]\nthinker", "must be a table of ta"),
+    ],
+)
+def test_broken_arguments_of_one_model_are_named(tmp_path, old, new, message):
+    path = write(tmp_path, GOOD + PARSERS.replace(old, new))
+    with pytest.raises(RecipeError, match=r"^.*own\.toml: start\.models") as caught:
+        load(path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["vllm-cpu", "vllm-cuda"])
+def test_production_parses_what_the_scripted_model_says(name):
+    start = load(name).start
+    assert start and {"--tool-call-parser", "--reasoning-parser"} < set(start.arguments["scripted"])
+    assert "--tool-call-parser" not in start.command_for("SmolLM2-135M-Instruct")
+
+
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(RecipeError, match=r"No backend is called 'mlx'; known are .*mlx-lm, vllm"):
         load("mlx")

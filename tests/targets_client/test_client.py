@@ -1,5 +1,6 @@
 """The HTTP client, against servers that misbehave."""
 
+import asyncio
 import json
 import shutil
 import socket
@@ -16,6 +17,7 @@ from conformance.targets.client import (
     Interrupted,
     NoAnswer,
     Unreachable,
+    _Heartbeat,
 )
 from tests.api.responses import response
 from tests.misbehaving import MisbehavingServer
@@ -166,3 +168,14 @@ def test_what_is_not_json_is_judged(raw):
 
 def test_json_is_read():
     assert response({"a": [1, "🙂", None]}).json() == {"a": [1, "🙂", None]}
+
+
+@pytest.mark.parametrize("busy_s", [0.0, 0.3], ids=["idle", "busy"])
+def test_time_in_which_the_suite_could_not_run_is_noticed(busy_s):
+    async def wait() -> float:
+        async with _Heartbeat() as heartbeat:
+            await asyncio.sleep(0.05)
+            time.sleep(busy_s)
+            return heartbeat.late_s()
+
+    assert busy_s - 0.02 <= asyncio.run(wait()) < busy_s + 0.25

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.api import answers
 from conformance.api.ask import OMIT, Ask
-from conformance.api.prompts import COPY
+from conformance.api.prompts import Prompts
 from conformance.compare import texts, vocabulary
 from conformance.compare.tokens import Tokenizer
 from conformance.requirements import MUST, requirement
@@ -22,35 +22,35 @@ from conformance.requirements import MUST, requirement
     ["max_tokens", "max_completion_tokens"],
     ids=["max-tokens", "max-completion-tokens"],
 )
-def test_length(ask: Ask, parameter: str) -> None:
+def test_length(ask: Ask, prompts: Prompts, parameter: str) -> None:
     """The answer MUST be cut after exactly the tokens asked for, with `finish_reason` `length`.
 
     Clients bound cost and time with it, and ask for the rest when they read `length`; `stop`
     instead passes half a document off as whole.
     """
-    answer = answers.chat(ask.chat(COPY, **{"max_tokens": OMIT, parameter: 3}))
+    answer = answers.chat(ask.chat(prompts.words, **{"max_tokens": OMIT, parameter: 3}))
     texts.cut(answer.usage.completion_tokens, answer.finish_reason, 3, parameter)
 
 
 @requirement(
     "api/chat/natural-end", MUST, source="OpenAI chat.completion: choices[].finish_reason stop"
 )
-def test_natural_end(ask: Ask) -> None:
+def test_natural_end(ask: Ask, prompts: Prompts) -> None:
     """An answer that ends by itself MUST say `finish_reason` `stop`.
 
     It is how an agent knows that the model is done and not cut.
     """
-    answer = answers.chat(ask.chat(COPY, max_tokens=16))
+    answer = answers.chat(ask.chat(prompts.words, max_tokens=16))
     texts.ended(answer.finish_reason)
 
 
 @requirement(
     "api/chat/end-token", MUST, source="vLLM SamplingParams: skip_special_tokens is true by default"
 )
-def test_end_token(ask: Ask, tokenizer: Tokenizer) -> None:
+def test_end_token(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     """The text of an answer MUST leave out the token that ends it, and all special tokens.
 
     People see `<|im_end|>` at the end of every message, and programs that parse the answer fail.
     """
-    answer = answers.chat(ask.chat(COPY, max_tokens=16))
+    answer = answers.chat(ask.chat(prompts.words, max_tokens=16))
     vocabulary.without_special_tokens(tokenizer, answer.text)

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.api import answers, expect
 from conformance.api.ask import Ask
-from conformance.api.prompts import COPY, GREETING, Messages, assistant, system, user
+from conformance.api.prompts import GREETING, Messages, Prompts, assistant, system, user
 from conformance.compare import texts, vocabulary
 from conformance.compare.tokens import Tokenizer
 from conformance.requirements import MUST, SHOULD, requirement
@@ -41,14 +41,14 @@ def test_messages(ask: Ask, tokenizer: Tokenizer, messages: Messages) -> None:
     source="OpenAI chat.completions.create: messages[].content as array of text parts",
     alone=True,
 )
-def test_content_parts(ask: Ask) -> None:
+def test_content_parts(ask: Ask, prompts: Prompts) -> None:
     """A message's content as one text part MUST be answered as the same text in a string is.
 
     Agent frameworks send parts for everything; a server that prints the list into the prompt
     still answers, only worse.
     """
-    whole = answers.chat(ask.chat(COPY))
-    *before, last = COPY
+    whole = answers.chat(ask.chat(prompts.words))
+    *before, last = prompts.words
     parts = [*before, user([{"type": "text", "text": last["content"]}])]
     in_parts = answers.chat(ask.chat(parts))
     texts.prompt_count(in_parts.usage.prompt_tokens, whole.usage.prompt_tokens)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from conformance.api import answers, expect, listing
 from conformance.api.ask import Ask
-from conformance.api.prompts import COPY
+from conformance.api.prompts import Prompts
 from conformance.compare import texts
 from conformance.requirements import MUST, SHOULD, requirement
 
 
 @requirement("api/chat/shape", MUST, source="OpenAI chat.completions.create: chat.completion")
-def test_shape(ask: Ask) -> None:
+def test_shape(ask: Ask, prompts: Prompts) -> None:
     """A chat answer MUST be a `chat.completion` with one choice, index 0, from the assistant.
 
     Typed clients read every field without asking whether it is there; a missing or mistyped one
     is an exception in somebody's program.
     """
-    answer = answers.chat(ask.chat(COPY))
+    answer = answers.chat(ask.chat(prompts.words))
     texts.choices(answer.indices, 1, "a request without `n`")
 
 
@@ -52,10 +52,10 @@ def test_model(ask: Ask) -> None:
 
 
 @requirement("api/chat/detokenised", MUST, source="vllm-metal #337: Ġ and Ċ in answers")
-def test_detokenised(ask: Ask) -> None:
+def test_detokenised(ask: Ask, prompts: Prompts) -> None:
     """The answer MUST be text, with spaces as spaces and not as the vocabulary spells them.
 
     A wrong detokenizer turns every space into Ġ or ▁, in front of the person who asked.
     """
-    answer = answers.chat(ask.chat(COPY))
+    answer = answers.chat(ask.chat(prompts.words))
     texts.detokenised(answer.text)

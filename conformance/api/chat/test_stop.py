@@ -8,7 +8,7 @@ import pytest
 
 from conformance.api import answers
 from conformance.api.ask import Ask
-from conformance.api.prompts import COPY
+from conformance.api.prompts import Prompts
 from conformance.compare import stops, texts
 from conformance.requirements import MUST, requirement
 
@@ -24,16 +24,16 @@ from conformance.requirements import MUST, requirement
     [stops.word, stops.straddling],
     ids=["at-a-token", "inside-a-token"],
 )
-def test_stop(ask: Ask, choose: Callable[[str], str]) -> None:
+def test_stop(ask: Ask, prompts: Prompts, choose: Callable[[str], str]) -> None:
     """The answer MUST end before the stop string, wherever in a token it begins, and keep all text
     up to it.
 
     Agents cut the model's answer at their own markers; a marker that leaks is run as code, and
     markers do not care where tokens begin.
     """
-    baseline = answers.chat(ask.chat(COPY)).text
+    baseline = answers.chat(ask.chat(prompts.words)).text
     stop = choose(baseline)
-    answer = answers.chat(ask.chat(COPY, stop=stop))
+    answer = answers.chat(ask.chat(prompts.words, stop=stop))
     stops.stopped(baseline, answer.text, answer.finish_reason, stop)
 
 
@@ -43,14 +43,14 @@ def test_stop(ask: Ask, choose: Callable[[str], str]) -> None:
     source="OpenAI chat.completions.create: stop",
     alone=True,
 )
-def test_stop_unmatched(ask: Ask) -> None:
+def test_stop_unmatched(ask: Ask, prompts: Prompts) -> None:
     """A stop string of which only the beginning comes MUST leave the answer as it is.
 
     A server holds back what may become a stop string; one that forgets it when the answer ends
     swallows the last word.
     """
-    baseline = answers.chat(ask.chat(COPY)).text
-    answer = answers.chat(ask.chat(COPY, stop=stops.begun(baseline)))
+    baseline = answers.chat(ask.chat(prompts.words)).text
+    answer = answers.chat(ask.chat(prompts.words, stop=stops.begun(baseline)))
     texts.equal(baseline, answer.text, "Text is lost where a stop string only begins")
 
 
@@ -61,13 +61,13 @@ def test_stop_unmatched(ask: Ask) -> None:
     alone=True,
 )
 @pytest.mark.parametrize("others", [[], stops.ABSENT], ids=["one", "four"])
-def test_stop_list(ask: Ask, others: list[str]) -> None:
+def test_stop_list(ask: Ask, prompts: Prompts, others: list[str]) -> None:
     """Each string of a `stop` list of up to four MUST end the answer, the last as the first.
 
     Chat templates of agents come with several markers; which of them the model writes is not
     known before.
     """
-    baseline = answers.chat(ask.chat(COPY)).text
+    baseline = answers.chat(ask.chat(prompts.words)).text
     stop = stops.word(baseline)
-    answer = answers.chat(ask.chat(COPY, stop=[*others, stop]))
+    answer = answers.chat(ask.chat(prompts.words, stop=[*others, stop]))
     stops.stopped(baseline, answer.text, answer.finish_reason, stop)

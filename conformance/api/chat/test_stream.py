@@ -1,8 +1,8 @@
 """Streamed chat completions."""
 
 from conformance.api import answers, expect, streams
-from conformance.api.ask import Ask
-from conformance.api.prompts import COPY, GREETING, STORY
+from conformance.api.ask import Ask, Stream
+from conformance.api.prompts import GREETING, Prompts
 from conformance.requirements import MUST, SHOULD, requirement
 
 CHUNK = "OpenAI chat.completion.chunk object"
@@ -60,14 +60,14 @@ def test_stream_finish_length(ask: Ask) -> None:
 
 
 @requirement("api/chat/stream-finish-stop", MUST, source=f"{CHUNK}: finish_reason", alone=True)
-def test_stream_finish_stop(ask: Ask) -> None:
+def test_stream_finish_stop(ask: Ask, prompts: Prompts) -> None:
     """A stream that the model ends MUST say `stop`, once, on the last chunk of the choice.
 
     Agents wait for the reason to know that the turn is over: a stream that ends with null (vllm-mlx
     #628) leaves them waiting or retrying.
     """
-    streams.ended_by_itself(answers.chat(ask.chat(COPY, max_tokens=16)))
-    streams.ended_with(ask.chat_stream(COPY, max_tokens=16).chat_chunks(), "stop")
+    streams.ended_by_itself(answers.chat(ask.chat(prompts.words, max_tokens=16)))
+    streams.ended_with(ask.chat_stream(prompts.words, max_tokens=16).chat_chunks(), "stop")
 
 
 @requirement("api/chat/stream-choices", MUST, source=f"{CHUNK}: choices")
@@ -102,39 +102,39 @@ def test_stream_usage(ask: Ask) -> None:
 
 
 @requirement("api/chat/stream-usage-counts", MUST, source=USAGE, alone=True)
-def test_stream_usage_counts(ask: Ask) -> None:
+def test_stream_usage_counts(ask: Ask, prompts: Prompts) -> None:
     """The usage of a stream MUST be that of the same request answered at once.
 
     A count that depends on how the answer travels (the end token counted or not) makes costs and
     context lengths differ between two front ends of the same server.
     """
-    whole = answers.chat(ask.chat(COPY, max_tokens=16)).usage
+    whole = answers.chat(ask.chat(prompts.words, max_tokens=16)).usage
     asked = {"include_usage": True}
-    chunks = ask.chat_stream(COPY, max_tokens=16, stream_options=asked).chat_chunks()
+    chunks = ask.chat_stream(prompts.words, max_tokens=16, stream_options=asked).chat_chunks()
     expect.same_counts(streams.usage(chunks), whole, what="a stream")
 
 
 @requirement("api/chat/stream-text", MUST, source=f"{CHUNK}: delta.content", alone=True)
-def test_stream_text(ask: Ask) -> None:
+def test_stream_text(ask: Ask, prompts: Prompts) -> None:
     """The deltas of a stream, joined, MUST be the text of the same request answered at once.
 
     A space lost or doubled at a chunk's edge breaks code and tables that a model writes.
     """
-    whole = answers.chat(ask.chat(COPY, max_tokens=16)).text
-    chunks = ask.chat_stream(COPY, max_tokens=16).chat_chunks()
+    whole = answers.chat(ask.chat(prompts.words, max_tokens=16)).text
+    chunks = ask.chat_stream(prompts.words, max_tokens=16).chat_chunks()
     streams.same_text(streams.text(chunks), whole)
 
 
 @requirement("api/chat/stream-logprobs", MUST, source=f"{CHUNK}: logprobs", alone=True)
-def test_stream_logprobs(ask: Ask) -> None:
+def test_stream_logprobs(ask: Ask, prompts: Prompts) -> None:
     """A stream asked for `logprobs` MUST give the same tokens as the answer given at once.
 
     Confidence meters and evaluations read them while the answer comes; tokens that go missing at a
     chunk's edge shift all that follow.
     """
-    chunks = ask.chat_stream(COPY, max_tokens=4, logprobs=True).chat_chunks()
+    chunks = ask.chat_stream(prompts.words, max_tokens=4, logprobs=True).chat_chunks()
     streamed = streams.chat_tokens(chunks)
-    whole = answers.chat_logprobs(ask.chat(COPY, max_tokens=4, logprobs=True))
+    whole = answers.chat_logprobs(ask.chat(prompts.words, max_tokens=4, logprobs=True))
     tokens = [entry.token for entry in whole]
     expect.same(streamed, tokens, what="The list of a stream's tokens")
 
@@ -166,16 +166,16 @@ def test_stream_logprobs_finish(ask: Ask) -> None:
 @requirement(
     "api/chat/stream-stop", MUST, source="OpenAI chat.completions.create: stop", alone=True
 )
-def test_stream_stop(ask: Ask) -> None:
+def test_stream_stop(ask: Ask, prompts: Prompts) -> None:
     """A stream MUST end before a stop string that begins in one chunk and ends in the next.
 
     What was sent cannot be taken back: a server that does not hold back the beginning of a stop
     string shows agents half a marker.
     """
-    whole = answers.chat(ask.chat(COPY, max_tokens=16)).text
-    parts = streams.pieces(ask.chat_stream(COPY, max_tokens=16).chat_chunks())
+    whole = answers.chat(ask.chat(prompts.words, max_tokens=16)).text
+    parts = streams.pieces(ask.chat_stream(prompts.words, max_tokens=16).chat_chunks())
     stop = streams.stop_across(parts, whole)
-    chunks = ask.chat_stream(COPY, max_tokens=16, stop=[stop]).chat_chunks()
+    chunks = ask.chat_stream(prompts.words, max_tokens=16, stop=[stop]).chat_chunks()
     streams.stopped_before(chunks, stop, whole)
 
 
@@ -194,11 +194,14 @@ def test_stream_n(ask: Ask) -> None:
 @requirement(
     "api/chat/stream-incremental", MUST, source="OpenAI chat.completions.create: stream", alone=True
 )
-def test_stream_incremental(ask: Ask) -> None:
+def test_stream_incremental(ask: Ask, prompts: Prompts) -> None:
     """A streamed answer MUST be sent while it is generated.
 
     An answer held back until it is complete looks right in every field, and people stare at an
     empty window for as long as it takes.
     """
-    answer = streams.long_enough(ask.chat_stream(STORY, max_tokens=24))
-    streams.sent_while_generating(answer, again=lambda: ask.chat_stream(STORY, max_tokens=24))
+
+    def stream() -> Stream:
+        return ask.chat_stream(prompts.long, max_tokens=prompts.long_tokens)
+
+    streams.sent_while_generating(streams.long_enough(stream()), again=stream)

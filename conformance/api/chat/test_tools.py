@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.api import answers
 from conformance.api.ask import Ask
-from conformance.api.prompts import SWITCH, user
+from conformance.api.prompts import Prompts
 from conformance.compare import tools
 from conformance.requirements import MAY, requirement
 
@@ -15,13 +15,12 @@ from conformance.requirements import MAY, requirement
     source="OpenAI chat.completions.create: tool_choice names a function; "
     "vLLM 0.32 refuses it without --tool-call-parser",
 )
-def test_tool_choice_named(ask: Ask) -> None:
+def test_tool_choice_named(ask: Ask, prompts: Prompts) -> None:
     """A server MAY serve a `tool_choice` that names a function, and then answers with a call of it
     whose arguments are JSON for its schema.
 
     Extraction pipelines force one function; prose instead of the call ends them.
     """
-    choice = {"type": "function", "function": {"name": tools.name(SWITCH)}}
-    question = [user("Switch the light on.")]
-    response = ask.chat(question, tools=[SWITCH], tool_choice=choice, max_tokens=32)
-    tools.called(answers.tool_calls(response), SWITCH)
+    choice = {"type": "function", "function": {"name": tools.name(prompts.demanded)}}
+    response = ask.chat(prompts.errand, tools=prompts.tools, tool_choice=choice, max_tokens=64)
+    tools.called(answers.tool_calls(response), prompts.demanded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.api import answers
 from conformance.api.ask import Ask
-from conformance.api.prompts import COPY
+from conformance.api.prompts import Prompts
 from conformance.compare import texts, vocabulary
 from conformance.compare.tokens import Tokenizer
 from conformance.requirements import MUST, SHOULD, requirement
@@ -20,13 +20,13 @@ def test_usage_total(ask: Ask) -> None:
 
 
 @requirement("api/chat/usage-end", SHOULD, source="vLLM: the token that ends an answer is counted")
-def test_usage_end(ask: Ask, tokenizer: Tokenizer) -> None:
+def test_usage_end(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     """`usage.completion_tokens` of an answer that ends by itself SHOULD count the token that ends
     it, as vLLM does.
 
     Bills and throughput numbers of two backends differ by one a request otherwise.
     """
-    answer = answers.chat(ask.chat(COPY, max_tokens=16))
+    answer = answers.chat(ask.chat(prompts.words, max_tokens=16))
     texts.ended(answer.finish_reason)
     in_text = len(vocabulary.plain_ids(tokenizer, answer.text))
     texts.end_counted(answer.usage.completion_tokens, in_text)
