@@ -100,10 +100,11 @@ def test_a_chat_is_taken_apart(server, script):
     )
     assert found["usage"]["prompt_tokens"] == len(script["prompt_token_ids"])
     message = found["choices"][0]["message"]
-    content, reasoning = message["content"] or "", message.get("reasoning_content") or ""
+    found_parts = [message["content"] or "", message.get("reasoning_content") or ""]
+    parts = [script["content"] or "", script.get("reasoning") or ""]
     if "reasoning" in script or "tool_calls" in script:
-        content, reasoning = content.strip("\n"), reasoning.strip("\n")
-    assert (content, reasoning) == (script["content"], script.get("reasoning", ""))
+        found_parts, parts = ([part.strip("\n") for part in each] for each in (found_parts, parts))
+    assert found_parts == parts
     called = [
         {"name": call["function"]["name"], "arguments": json.loads(call["function"]["arguments"])}
         for call in message.get("tool_calls") or []
