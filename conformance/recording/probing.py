@@ -102,7 +102,7 @@ def _short(prompts: Sequence[Prompt]) -> Prompt:
     """The shortest prompt that has some tokens, or text."""
 
     def length(prompt: Prompt) -> tuple[bool, int]:
-        size = len(prompt.token_ids or str(prompt.text or prompt.messages))
+        size = len(prompt.token_ids or prompt.text or str(prompt.messages))
         return size < PROBED, size if size >= PROBED else -size
 
     return min(prompts, key=length)

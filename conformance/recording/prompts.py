@@ -63,7 +63,7 @@ def of_checkpoint(folder: Path) -> list[Prompt]:
     found = prompts(
         vocabulary(folder), sorted(Tokenizer(folder).special_ids), config.get("sliding_window")
     )
-    return [Prompt(name, token_ids=tuple(ids), golden=name) for name, ids in found.items()]
+    return [Prompt(name, token_ids=tuple(ids), golden=name) for name, ids in found.items() if ids]
 
 
 def vocabulary(folder: Path) -> int:
