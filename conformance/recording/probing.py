@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from conformance.recording.endpoint import Nonsense, Refused
@@ -73,9 +73,10 @@ class Probing:
                 seen = route.see(prompt, how, 1)
                 break
             except Refused as refused:
-                fewer = _fewer(how.asked, str(refused))
-                # The same words for another number: the number is not what is wrong.
-                if not refused.invalid or fewer is None or str(refused) == before:
+                named = _below(how.asked, map(int, re.findall(r"\d+", str(refused))))
+                # The same words, and no number in them: the number is not what is wrong.
+                fewer = named or (str(refused) != before and _below(how.asked, LADDER))
+                if not refused.invalid or not fewer:
                     raise
                 before, how = str(refused), replace(how, asked=fewer)
         if not seen.rows:
@@ -90,12 +91,9 @@ def _manners(route: Route, top: int) -> Iterator[Dialect]:
             yield Dialect(top, extras=extras, together=together)
 
 
-def _fewer(asked: int, message: str) -> int | None:
-    """What to ask for after a refusal: the limit that it names, or less."""
-    named = [int(number) for number in re.findall(r"\d+", message)]
-    return max((n for n in (*LADDER, *named) if 0 < n < asked and n in named), default=None) or max(
-        (n for n in LADDER if n < asked), default=None
-    )
+def _below(asked: int, numbers: Iterable[int]) -> int | None:
+    """The largest of them that is less than what was asked for."""
+    return max((number for number in numbers if 0 < number < asked), default=None)
 
 
 def _short(prompts: Sequence[Prompt]) -> Prompt:

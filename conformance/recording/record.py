@@ -25,8 +25,8 @@ from conformance.recording.prompts import (
 )
 from conformance.recording.routes import ROUTES
 from conformance.recording.rows import Seen, holes
-from conformance.targets.probe import probe
 from conformance.targets.progress import Progress, quiet
+from conformance.targets.server import running
 from fixtures.snapshots import TOP, WHOLE, Snapshot, save, tokenizer_sha256, weights_sha256
 
 CONTINUED = 64
@@ -79,7 +79,7 @@ def record_over_api(
     """
     if route is not None and route not in (known := [kind.name for kind in ROUTES]):
         raise RecordingError(f"There is no route {route!r}; choose from {', '.join(known)}.")
-    target = probe(base_url, api_key=api_key, model=model, timeout_s=min(30.0, request_timeout_s))
+    target = running(base_url, api_key=api_key, model=model, timeout_s=min(30.0, request_timeout_s))
     if tokenizer is None and target.model in fixtures.models.names():
         tokenizer = fixtures.models.path(target.model, progress=progress)
     try:

@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         for asked in wanted:
             if asked is not None and asked > self.offers.limit:
                 limit = f", at most {self.offers.limit}" if self.offers.names_limit else ""
-                raise Refusal(f"{asked} logprobs are too many{limit}")
+                raise Refusal(f"Error 400: {asked} logprobs are too many{limit}")
         return body.get("return_token_ids", False) and self.offers.extras == "honoured"
 
     def _completions(self, body: Body) -> Body:

@@ -132,6 +132,14 @@ def test_as_many_alternatives_as_the_server_gives(offers, k, echo, prompts, tmp_
         agree(recorded)
 
 
+@pytest.mark.parametrize(("names_limit", "k"), [(True, 11), (False, 10)])
+def test_a_limit_is_found_among_other_numbers(names_limit, k, prompts, tmp_path):
+    with serving(Offers(limit=11, names_limit=names_limit)) as url:
+        found = record(url, tmp_path, prompts=prompts, top=500)
+    assert found.provenance["top"] == {"prompt_logprobs": k}
+    assert found.provenance["asked"] == 500
+
+
 def test_the_prompts_of_the_goldens_by_default(tmp_path):
     with serving() as url:
         found = record(url, tmp_path, tokenizer=checkpoint(tmp_path / "model"), workers=8)
