@@ -76,8 +76,8 @@ class Endpoint:
         try:
             body = {"model": self.model, **prompt}
             found = self._object(self._send(self._root, "POST", "/tokenize", body)).get("tokens")
-        except (Refused, Nonsense):
-            return None
+        except (Refused, Nonsense, RecordingError):
+            return None  # A gateway may guard what it does not know.
         return found if is_ids(found) and found else None
 
     def version(self) -> str | None:
@@ -86,7 +86,7 @@ class Endpoint:
             return None
         try:
             found = self._object(self._send(self._root, "GET", "/version", None)).get("version")
-        except (Refused, Nonsense):
+        except (Refused, Nonsense, RecordingError):
             return None
         return found if isinstance(found, str) else None
 

@@ -84,8 +84,7 @@ def shared(seen: Recorded, golden: goldens.Golden, prompt: str) -> Iterator[tupl
         if position < seen.prompt_length:
             listed = golden.tensors[f"{prompt}/top_ids"][position].tolist()
             right = dict(zip(listed, logits[position] - logsumexp[position], strict=True))
-            both = [
-                (float(p), right[id]) for id, p in zip(ids, logprobs, strict=True) if id in right
-            ]
+            shown = dict(zip(ids.tolist(), logprobs.tolist(), strict=True))
+            both = [(shown[id], right[id]) for id in shown.keys() & right.keys()]
             assert both, (prompt, position)
             yield from both

@@ -49,6 +49,7 @@ class Offers:
     """What the API has.
 
     Attributes:
+        missing: status of what is not there.
         extras: whether vLLM's parameters are "honoured", "ignored" or "refused".
         limit: alternatives a position that are allowed; more are refused.
         cap: alternatives that are given without a word, where more are allowed.
@@ -64,6 +65,7 @@ class Offers:
     completions: bool = True
     chat: bool = True
     tokenize: bool = True
+    missing: int = 404
     extras: str = "honoured"
     limit: int = 20
     cap: int | None = None
@@ -133,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
         has, answer = offered.get(self.path, (False, self._tokenize))
         if not has:
-            return self._send(404, {"error": {"message": "Not found"}})
+            return self._send(self.offers.missing, {"error": {"message": "Not found"}})
         try:
             found = answer(body)
         except Refusal as refusal:

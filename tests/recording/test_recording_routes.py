@@ -76,8 +76,9 @@ def test_without_a_tokenizer_the_server_tells_the_ids(prompts, tmp_path):
         agree(recorded)
 
 
-def test_the_ids_may_come_with_the_answer(prompts, tmp_path):
-    with serving(Offers(tokenize=False)) as url:
+@pytest.mark.parametrize("missing", [404, 403, 500])
+def test_the_ids_may_come_with_the_answer(missing, prompts, tmp_path):
+    with serving(Offers(tokenize=False, missing=missing)) as url:
         found = record(url, tmp_path, prompts=prompts)
     assert set(found.prompts) == {"text", "chat"}
     for recorded in found.prompts.values():
