@@ -38,9 +38,9 @@ class Tokenizer:
         ids: list[int] = self._fast.encode(text).ids
         return ids
 
-    def decode(self, token_ids: list[int]) -> str:
-        """Text of token ids, special tokens left out."""
-        text: str = self._fast.decode(token_ids)
+    def decode(self, token_ids: list[int], *, specials: bool = False) -> str:
+        """Text of token ids; special tokens are left out unless `specials`."""
+        text: str = self._fast.decode(token_ids, skip_special_tokens=not specials)
         return text
 
     def render(

@@ -110,13 +110,20 @@ class Client:
         base_url: with the API's base path, for example `http://127.0.0.1:8000/v1`.
         api_key: sent as a bearer token; never part of any evidence.
         timeout_s: total deadline of one request, connection to last byte.
+        body_limit: bytes after which an answer counts as endless.
     """
 
     def __init__(
-        self, base_url: str, *, api_key: str | None = None, timeout_s: float = 60.0
+        self,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 60.0,
+        body_limit: int = BODY_LIMIT,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.timeout_s = timeout_s
+        self.body_limit = body_limit
         self.exchanges: list[Exchange] = []
         self._secrets = [api_key] if api_key else []
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
@@ -224,9 +231,9 @@ class Client:
             attempt.status = response.status_code
             async for data in response.aiter_raw():
                 attempt.add(data)
-                if attempt.size > BODY_LIMIT:
+                if attempt.size > self.body_limit:
                     raise Endless(
-                        f"The response did not end: over {BODY_LIMIT} bytes",
+                        f"The response did not end: over {self.body_limit} bytes",
                         attempt.finish("endless response"),
                     )
             return Response(

@@ -1,0 +1,337 @@
+"""The ways to see production's distribution through its API, the strongest first.
+
+A route sees one prompt with one call of `see`; what it needs of the server is found by trying it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from conformance.recording import answers
+from conformance.recording.endpoint import Endpoint, Nonsense, Refused
+from conformance.recording.names import TokenNames, Unknown
+from conformance.recording.prompts import Prompt
+from conformance.recording.rows import Scored, Seen, likeliest, row_of
+from fixtures.goldens.make import positions
+
+COMPLETIONS, CHAT = "/completions", "/chat/completions"
+
+PLAIN: dict[str, Any] = {
+    "temperature": 0,
+    "top_p": 1,
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+}
+"""What OpenAI defines, so that no default of the server's bends the distribution."""
+
+EXTRAS: dict[str, Any] = {
+    "return_token_ids": True,
+    "return_tokens_as_token_ids": True,
+    "repetition_penalty": 1.0,
+}
+"""What vLLM knows beyond that; a server that refuses them is asked without."""
+
+REPLAYED = 32
+"""Prefixes of one prompt that are asked for at most."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the server has to be asked.
+
+    Attributes:
+        asked: alternatives a position that are asked for.
+        given: those that came; None while that is not known.
+        extras: whether vLLM's parameters are sent.
+        together: whether several prompts go into one request.
+    """
+
+    asked: int
+    given: int | None = None
+    extras: bool = True
+    together: bool = True
+
+
+class Route:
+    """One way to see a prompt.
+
+    Attributes:
+        name: as the snapshot's provenance has it.
+        unseen: what it never shows, as a sentence.
+    """
+
+    name: ClassVar[str]
+    unseen: ClassVar[str] = ""
+
+    def __init__(self, endpoint: Endpoint, names: TokenNames) -> None:
+        self.endpoint, self.names = endpoint, names
+
+    def fits(self, prompt: Prompt) -> bool:
+        """Whether the prompt can be sent in this way."""
+        raise NotImplementedError
+
+    def see(self, prompt: Prompt, how: Dialect, continued: int) -> Seen:
+        """Asks for one prompt, and for `continued` greedy tokens after it.
+
+        Raises:
+            Refused, Nonsense: the server does not do it, or cannot be believed.
+        """
+        raise NotImplementedError
+
+    # What they share --------------------------------------------------------------------------
+
+    def _ask(self, path: str, how: Dialect, **fields: Any) -> dict[str, Any]:
+        return self.endpoint.post(path, {**PLAIN, **(EXTRAS if how.extras else {}), **fields})
+
+    def _begin(self, prompt: Prompt, answer: dict[str, Any], choice: dict[str, Any]) -> Seen:
+        """Nothing seen yet of a prompt whose ids are known, from here or from the answer."""
+        told = answers.prompt_ids(choice, answer)
+        ids = list(prompt.token_ids or told or ())
+        counted = answers.counted(answer, "prompt_tokens")
+        if not ids:
+            raise Refused("the prompt's token ids are not known; --tokenizer would tell them")
+        if told is not None and told != ids:
+            raise Nonsense("the server made other token ids of the prompt than the tokenizer did")
+        if counted is not None and counted != len(ids):
+            raise Nonsense(f"the server counts {counted} prompt tokens where there are {len(ids)}")
+        return Seen(ids, len(ids))
+
+    def _add(self, seen: Seen, position: int, scored: Scored, how: Dialect) -> None:
+        try:
+            seen.rows[position] = row_of(scored, self.names, how.asked, how.given)
+        except Unknown as reason:
+            seen.left_out[str(reason)] += 1
+
+    def _continue(
+        self, seen: Seen, scored: Sequence[Scored | None], ids: list[int] | None, how: Dialect
+    ) -> None:
+        """Adds what was generated, as far as its token ids are known.
+
+        Raises:
+            Nonsense: at temperature 0 another token than the likeliest is said to be taken.
+        """
+        if ids is not None and len(ids) != len(scored):
+            raise Nonsense(f"{len(ids)} tokens were generated and {len(scored)} are scored")
+        for place, entry in enumerate(scored):
+            position = len(seen.token_ids) - 1
+            if entry is None:
+                raise Nonsense("a generated token has no logprobs")
+            self._add(seen, position, entry, how)
+            try:
+                token = self.names.id_of(ids[place] if ids else entry.name)
+            except Unknown as reason:
+                seen.left_out[f"after a generated token that is not known, since {reason}"] += (
+                    len(scored) - place - 1
+                )
+                return
+            row = seen.rows.get(position)
+            if row is not None and not likeliest(row, token):
+                raise Nonsense(
+                    "at temperature 0 the token that was taken is not the likeliest: the server "
+                    "samples, or its logprobs belong to other tokens"
+                )
+            seen.token_ids.append(token)
+
+    def _try_to_continue(self, seen: Seen, choice: dict[str, Any], how: Dialect) -> None:
+        """As `_continue`; where that cannot be believed, what was seen of the prompt stays."""
+        rows, ids = dict(seen.rows), list(seen.token_ids)
+        try:
+            found = answers.scored_tokens(choice)
+            self._continue(seen, found, answers.generated_ids(choice), how)
+        except Nonsense as reason:
+            seen.rows, seen.token_ids = rows, ids
+            seen.left_out[f"what was generated, since {reason}"] += 1
+
+
+class PromptLogprobs(Route):
+    """vLLM's `prompt_logprobs`: every position of the prompt, and the greedy continuation."""
+
+    name = "prompt_logprobs"
+
+    def fits(self, prompt: Prompt) -> bool:
+        return prompt.token_ids is not None
+
+    def see(self, prompt: Prompt, how: Dialect, continued: int) -> Seen:
+        answer = self._ask(
+            COMPLETIONS,
+            how,
+            prompt=list(prompt.token_ids or ()),
+            max_tokens=continued,
+            logprobs=how.asked,
+            prompt_logprobs=how.asked,
+        )
+        (choice,) = answers.choices(answer, 1)
+        seen = self._begin(prompt, answer, choice)
+        for place, entry in enumerate(answers.prompt_logprobs(choice, answer, seen.token_ids)):
+            if entry is not None:
+                self._add(seen, place - 1, entry, how)
+        self._try_to_continue(seen, choice, how)
+        return seen
+
+
+class Echo(Route):
+    """`echo` with `logprobs`: every position of the prompt, and the greedy continuation."""
+
+    name = "echo"
+
+    def fits(self, prompt: Prompt) -> bool:
+        return prompt.token_ids is not None
+
+    def _sent(self, prompt: Prompt) -> Any:
+        return list(prompt.token_ids or ())
+
+    def see(self, prompt: Prompt, how: Dialect, continued: int) -> Seen:
+        answer = self._ask(
+            COMPLETIONS,
+            how,
+            prompt=self._sent(prompt),
+            max_tokens=continued,
+            logprobs=how.asked,
+            echo=True,
+        )
+        (choice,) = answers.choices(answer, 1)
+        seen = self._begin(prompt, answer, choice)
+        scored, ids = answers.scored_tokens(choice), answers.generated_ids(choice)
+        fresh = len(ids) if ids else answers.counted(answer, "completion_tokens")
+        wanted = None if fresh is None else seen.prompt_length + fresh
+        if len(scored) < seen.prompt_length or (wanted is not None and len(scored) != wanted):
+            raise Nonsense(
+                f"`echo` scores {len(scored)} tokens of {seen.prompt_length} and those generated"
+            )
+        for place in range(1, seen.prompt_length):
+            self._add_echoed(seen, place, scored[place], how)
+        answered = seen.prompt_length
+        rows, known = dict(seen.rows), list(seen.token_ids)
+        try:
+            self._continue(seen, scored[answered:], ids, how)
+        except Nonsense as reason:
+            seen.rows, seen.token_ids = rows, known
+            seen.left_out[f"what was generated, since {reason}"] += len(scored) - answered
+        return seen
+
+    def _add_echoed(self, seen: Seen, place: int, entry: Scored | None, how: Dialect) -> None:
+        if entry is None:
+            raise Nonsense(f"`echo` has no logprobs at the prompt's token {place}")
+        try:
+            echoed = self.names.id_of(entry.name)
+        except Unknown:
+            echoed = seen.token_ids[place]
+        if echoed != seen.token_ids[place]:
+            raise Nonsense(f"`echo` has token {echoed} at {place}, not {seen.token_ids[place]}")
+        # Its id is known from the prompt, whatever its text leaves open.
+        self._add(seen, place - 1, replace(entry, name=echoed), how)
+
+
+class EchoText(Echo):
+    """`echo` with `logprobs` where a server takes prompts as text only."""
+
+    name = "echo-text"
+
+    def fits(self, prompt: Prompt) -> bool:
+        return prompt.text is not None
+
+    def _sent(self, prompt: Prompt) -> Any:
+        return prompt.text
+
+
+class Replay(Route):
+    """Prefixes of token ids, one generated token each, and the greedy continuation."""
+
+    name = "replay"
+    unseen = (
+        f"Of each prompt's inner positions only those that matter most, {REPLAYED} at most: this "
+        "server scores only what it generates, so each costs a request."
+    )
+
+    def fits(self, prompt: Prompt) -> bool:
+        return prompt.token_ids is not None
+
+    def see(self, prompt: Prompt, how: Dialect, continued: int) -> Seen:
+        ids = list(prompt.token_ids or ())
+        (answer,) = self._completions([ids], how, continued)
+        (choice,) = answers.choices(answer, 1)
+        seen = self._begin(prompt, answer, choice)
+        self._continue(seen, answers.scored_tokens(choice), answers.generated_ids(choice), how)
+        inner = replayed(prompt.golden, len(ids))
+        if inner:
+            prefixes = [ids[: position + 1] for position in inner]
+            found = [
+                choice
+                for answer in self._completions(prefixes, how, 1)
+                for choice in answers.choices(answer, len(prefixes) if how.together else 1)
+            ]
+            for position, choice in zip(inner, found, strict=True):
+                self._add_replayed(seen, position, answers.scored_tokens(choice), how)
+        return seen
+
+    def _completions(
+        self, prefixes: list[list[int]], how: Dialect, count: int
+    ) -> list[dict[str, Any]]:
+        """One answer for all prefixes, or one for each."""
+        batches: list[Any] = prefixes
+        if how.together and len(prefixes) > 1:
+            batches = [prefixes]
+        options: dict[str, Any] = {"max_tokens": count, "logprobs": how.asked}
+        return [self._ask(COMPLETIONS, how, prompt=batch, **options) for batch in batches]
+
+    def _add_replayed(
+        self, seen: Seen, position: int, scored: Sequence[Scored | None], how: Dialect
+    ) -> None:
+        if not scored or scored[0] is None:
+            seen.left_out["no token was generated there"] += 1
+        else:
+            self._add(seen, position, scored[0], how)
+
+
+class Continuation(Route):
+    """The greedy continuation of a text."""
+
+    name = "continuation"
+    unseen = "Positions inside the prompts: this server scores only what it generates."
+
+    def fits(self, prompt: Prompt) -> bool:
+        return prompt.text is not None
+
+    def see(self, prompt: Prompt, how: Dialect, continued: int) -> Seen:
+        answer = self._asked(prompt, how, continued)
+        (choice,) = answers.choices(answer, 1)
+        seen = self._begin(prompt, answer, choice)
+        self._continue(seen, answers.scored_tokens(choice), answers.generated_ids(choice), how)
+        return seen
+
+    def _asked(self, prompt: Prompt, how: Dialect, continued: int) -> dict[str, Any]:
+        return self._ask(
+            COMPLETIONS, how, prompt=prompt.text, max_tokens=continued, logprobs=how.asked
+        )
+
+
+class Chat(Continuation):
+    """The greedy answer of the chat endpoint."""
+
+    name = "chat"
+
+    def fits(self, prompt: Prompt) -> bool:
+        return prompt.messages is not None
+
+    def _asked(self, prompt: Prompt, how: Dialect, continued: int) -> dict[str, Any]:
+        return self._ask(
+            CHAT,
+            how,
+            messages=prompt.messages,
+            max_tokens=continued,
+            logprobs=True,
+            top_logprobs=how.asked,
+        )
+
+
+ROUTES: tuple[type[Route], ...] = (PromptLogprobs, Echo, Replay, EchoText, Continuation, Chat)
+
+
+def replayed(golden: str, tokens: int) -> list[int]:
+    """Positions before the last that are worth a request, as the goldens choose them."""
+    inner = [position for position in positions(golden, tokens) if position < tokens - 1]
+    if len(inner) <= REPLAYED:
+        return inner
+    return sorted({inner[number * len(inner) // REPLAYED] for number in range(REPLAYED)})
