@@ -23,6 +23,7 @@ from conformance.known_failures import KnownFailuresError
 from conformance.live import LiveReporter
 from conformance.options import Options
 from conformance.plugin import CERTIFICATION
+from conformance.recording import record
 from conformance.report import write_report
 from conformance.report.certificate import Certificate, CertificateError
 from conformance.report.terminal import summary
@@ -34,6 +35,7 @@ from conformance.targets.progress import Display
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models = typer.Typer(no_args_is_help=True, help="The models that targets are fed with.")
 app.add_typer(models, name="model")
+app.command()(record)
 
 _out = Console()
 _err = Console(stderr=True)
