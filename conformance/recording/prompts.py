@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.api.prompts import COPY, COUNT, STORY, Messages, assistant, system, user
+from conformance.api.prompts import COUNT, GENERAL, Messages, assistant, system, user
 from conformance.compare.tokens import Tokenizer
 from conformance.recording.endpoint import RecordingError, is_ids
 from fixtures.goldens.prompts import prompts
@@ -23,8 +23,8 @@ TEXTS = {
 }
 
 CHATS: dict[str, Messages] = {
-    "story": [user(STORY)],
-    "copy": COPY,
+    "story": GENERAL.long,
+    "copy": GENERAL.words,
     "turns": [
         system("You are a helpful assistant who answers in one sentence."),
         user("What is the capital of France?"),

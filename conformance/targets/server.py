@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from conformance.targets.process import BackendProcess
 from conformance.targets.progress import Progress, quiet
 from conformance.targets.recipes import Recipe
 from conformance.targets.warm_up import warm_up
-from fixtures.models.cache import file_sha256
+from fixtures.models.cache import weights_sha256
 
 FIRST_ANSWER_TIMEOUT_S = 60.0
 
@@ -33,7 +32,7 @@ class ServerTarget:
         model: what a request must call the model.
         backend: name of its recipe, None for a server that was only given as a URL.
         tokenizer_dir: folder with the tokenizer of the served weights, where known.
-        weights_sha256: see `weights_sha256`, where known.
+        weights_sha256: see `fixtures.models.cache.weights_sha256`, where known.
         command: how Maccord started it; empty if it did not.
         claims: `operations` that the backend's documentation names, and its `source`.
         log_path: what the started process prints.
@@ -178,21 +177,6 @@ def started(
             log_path=str(log_path),
         )
         yield StartedServer(target, process.restart)
-
-
-def weights_sha256(weights: Path) -> str | None:
-    """The sha256 of a file of weights, or of the only safetensors file in a folder.
-
-    For several files it is the sha256 of the lines "<sha256>  <name>", sorted by name, as
-    `sha256sum *.safetensors | sha256sum` prints it. None where there are none.
-    """
-    if weights.is_file():
-        return file_sha256(weights)
-    files = sorted(weights.glob("*.safetensors"))
-    if len(files) <= 1:
-        return file_sha256(files[0]) if files else None
-    lines = "".join(f"{file_sha256(file)}  {file.name}\n" for file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _weights(recipe: Recipe, model_dir: Path) -> Path:
