@@ -18,7 +18,7 @@ from rich.text import Text
 import fixtures.models
 from conformance import catalogue
 from conformance.certify import Certification, void_certificate
-from conformance.control import Control
+from conformance.control import RECORDED, Control
 from conformance.known_failures import KnownFailuresError
 from conformance.live import LiveReporter
 from conformance.options import Options
@@ -73,8 +73,12 @@ def certify(
     ] = None,
     profile: Annotated[str, typer.Option(help=f"One of: {', '.join(PROFILES)}.")] = "core",
     control: Annotated[
-        str | None, typer.Option(help="Production: a recorded certificate, or a server's URL.")
-    ] = None,
+        str,
+        typer.Option(
+            help="Production: a recorded certificate, or a server's URL.",
+            show_default="vLLM on an H100, as shipped",
+        ),
+    ] = str(RECORDED),
     control_model: Annotated[
         str | None, typer.Option(help="The model's name at a live control.")
     ] = None,
@@ -122,19 +126,16 @@ def certify(
     try:
         _usable(report_folder)
         _check_usage(options)
-        production = control and Control.of(
-            control, model=control_model, api_key_env=control_api_key_env
-        )
+        production = Control.of(control, model=control_model, api_key_env=control_api_key_env)
         finished, files = _certify(options, workers)
     except (TargetError, KnownFailuresError, CertificateError) as error:
         _give_up(options, str(error))
     except KeyboardInterrupt:
         _give_up(options, "The run was interrupted before it had a target.")
-    if production:
-        if production.recorded is None:
-            _say(f"Measuring the control at {control}")
-        finished = production.beside(finished, options, workers)
-        files = write_report(finished, report_folder)
+    if production.recorded is None:
+        _say(f"Measuring the control at {control}")
+    finished = production.beside(finished, options, workers)
+    files = write_report(finished, report_folder)
     summary(finished, _out, files)
     raise typer.Exit(finished.verdict.exit_code)
 

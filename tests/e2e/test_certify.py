@@ -187,6 +187,13 @@ def test_a_recorded_control_stands_beside_the_target(good: Ended, tmp_path: Path
     assert certificate.control_outcomes["api/chat/n"] == "PASS"
 
 
+def test_production_as_shipped_stands_beside_the_target_by_default(good: Ended) -> None:
+    control = good.certificate["control"]
+    assert control["name"] == "vllm-cuda"
+    assert control["source"] == "vllm-0.26.0-cuda.json, shipped with Maccord"
+    assert good.certificate["control_outcomes"]["api/chat/n"] == "PASS"
+
+
 def test_a_live_control_is_measured_too(tmp_path: Path) -> None:
     with MisbehavingServer("ignores-n") as target, MisbehavingServer() as production:
         certify(tmp_path, "--base-url", target.base_url, "--control", production.base_url)
