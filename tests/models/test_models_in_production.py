@@ -1,0 +1,92 @@
+"""What was recorded on CUDA is the same function as transformers computes on a CPU."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+import fixtures.models
+from fixtures import snapshots
+from fixtures.models.matrix import forward
+from fixtures.models.matrix.architectures import BY_NAME
+from fixtures.snapshots import noise
+from fixtures.snapshots.configurations import ANCHOR, DEFAULT
+
+CUDA = snapshots.FOLDER / "cuda"
+
+
+def anchored(model):
+    """Name of the configuration that transformers in float32 is nearest to."""
+    return ANCHOR.name if (CUDA / model / ANCHOR.name).exists() else DEFAULT.name
+
+
+def band(model):
+    """The band around that configuration: bfloat16 is what production runs."""
+    found = json.loads((CUDA / model / "noise.json").read_text("utf-8"))
+    return noise.band(found, anchored(model))
+
+
+def computed(model, snapshot):
+    """What a transformers model makes of the recorded sequences, at the recorded positions."""
+    return {name: _recorded(found, model) for name, found in snapshot.prompts.items()}
+
+
+def _recorded(found, model):
+    (logits,) = forward.logits(model, {"": found.token_ids.tolist()}).values()
+    logits = torch.from_numpy(logits[found.positions])
+    top = logits.topk(found.top_ids.shape[1])
+    return replace(
+        found,
+        top_ids=top.indices.to(torch.int32).numpy(),
+        top_logits=top.values.numpy(),
+        logsumexp=logits.double().logsumexp(-1).float().numpy(),
+    )
+
+
+def outside(figures, band):
+    """Which figures exceed the band: what was found, and the limit."""
+    return {
+        name: (figures[name][which], limit)
+        for name, which, limit in (
+            ("kl", "p99", band.kl_p99),
+            ("kl", "max", band.kl_max),
+            ("logprob", "p99", band.logprob_p99),
+            ("logprob", "max", band.logprob_max),
+            ("top1", "largest_margin", band.margin),
+        )
+        if figures[name][which] > limit
+    }
+
+
+@pytest.mark.parametrize("model", [*sorted(BY_NAME), "scripted", "SmolLM2-135M-Instruct"])
+def test_transformers_in_float32_is_within_the_band(model, matrix):
+    folder = matrix(model) if model in BY_NAME else fixtures.models.path(model)
+    snapshot = snapshots.load(CUDA / model / anchored(model), model=folder)
+    found = computed(forward.load(folder, "float32"), snapshot)
+    figures = noise.compare(snapshot.prompts, found, chose=False)
+    assert figures["kl"]["count"] >= 200
+    assert not outside(figures, band(model))
+
+
+@pytest.mark.parametrize("model", sorted(BY_NAME))
+def test_a_model_read_wrongly_is_outside(model, matrix):
+    """The same comparison without the feature that the model is there for."""
+    folder = matrix(model)
+    snapshot = snapshots.load(CUDA / model / anchored(model), model=folder)
+    broken = forward.load(folder, "float32", BY_NAME[model].features[0])
+    figures = noise.compare(snapshot.prompts, computed(broken, snapshot), chose=False)
+    assert outside(figures, band(model))
+
+
+def test_every_model_was_recorded_on_a_gpu():
+    assert {path.name for path in CUDA.iterdir()} == set(fixtures.models.names())
+    for model in CUDA.iterdir():
+        found = snapshots.load(model / DEFAULT.name)
+        about = found.provenance
+        assert (about["device"], about["engine"]) == ("cuda", "vllm")
+        assert "H100" in about["gpu"] and about["driver"] and about["torch"] and about["date"]
+        assert about["dtype"] == DEFAULT.dtype
+        assert len(found.prompts) >= 6
