@@ -122,7 +122,7 @@ def certify(
         run_deadline_s=run_deadline,
     )
     # A stop asked for by another process is to end as tidily as one from the keyboard.
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _usable(report_folder)
         _check_usage(options)

@@ -4,9 +4,17 @@ workflow looks further (MACCORD_HYPOTHESIS=random)."""
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.register_profile("random", deadline=None, max_examples=500, print_blob=True)
 settings.load_profile(os.environ.get("MACCORD_HYPOTHESIS", "fixed"))
+
+# Whoever starts the tests in the background, or with nohup, lets them ignore what is to be tested.
+for ignored in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(
+            ignored, signal.default_int_handler if ignored == signal.SIGINT else signal.SIG_DFL
+        )
