@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fixtures.snapshots import Recorded, noise
+from fixtures.snapshots.install import CUDA
 
 LOGITS = arrays(np.float32, (4, 6), elements=st.floats(-8, 8, width=32))
 NARROW = arrays(np.float32, (4, 6), elements=st.floats(-3, 3, width=32))
@@ -161,3 +163,10 @@ def test_the_band_is_the_largest_of_its_pairs() -> None:
 def softmax(logits: Any) -> Any:
     raised = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
     return raised / raised.sum(1, keepdims=True)
+
+
+def test_a_bug_of_production_widens_no_band() -> None:
+    recorded = json.loads((CUDA / "mistral-window" / "noise.json").read_text(encoding="utf-8"))
+    assert max(pair["kl"]["max"] for pair in recorded["pairs"]) > 10
+    assert noise.band(recorded).kl_max < 0.1
+    assert noise.band({**recorded, "engine_version": "0.27.0"}).kl_max > 10
