@@ -14,16 +14,15 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from conformance.targets.errors import TargetError
 from conformance.targets.progress import Progress
 from conformance.targets.recipes import Recipe
 from fixtures.models.cache import cache_root, locked
+from fixtures.models.program import FOREIGN, finished
 
 _MARKER = "maccord-environment.json"
-_FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 _LIST_VERSIONS = """
 import importlib.metadata as metadata, json
 print(json.dumps({d.name: d.version for d in metadata.distributions() if d.name}))
@@ -108,7 +107,7 @@ def backend_version(recipe: Recipe, python: Path) -> str | None:
 
 def clean_environment(python: Path) -> dict[str, str]:
     """This process' environment as an activated environment of `python` would have it."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     path = f"{python.parent}{os.pathsep}{inherited.get('PATH', os.defpath)}"
     return {**inherited, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
@@ -154,32 +153,10 @@ def _fingerprint(recipe: Recipe) -> str:
 
 def _run(recipe: Recipe, command: list[str], env: dict[str, str], progress: Progress) -> None:
     stage = f"Installing {recipe.name}"
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env
+    code, lines = finished(command, env, lambda line: progress(stage, line))
+    if code:
+        tail = "\n  ".join(lines[-12:])
+        hint = f" {recipe.install.hint}" if recipe.install.hint else ""
+        raise TargetError(
+            f"{recipe.name} could not be installed (exit code {code}).{hint}\n  {tail}"
         )
-        try:
-            while process.poll() is None:
-                progress(stage, (_last_lines(log.fileno(), 1) or [""])[0])
-                try:
-                    process.wait(timeout=0.5)
-                except subprocess.TimeoutExpired:
-                    continue
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        if process.returncode:
-            tail = "\n  ".join(_last_lines(log.fileno(), 12))
-            hint = f" {recipe.install.hint}" if recipe.install.hint else ""
-            raise TargetError(
-                f"{recipe.name} could not be installed "
-                f"(exit code {process.returncode}).{hint}\n  {tail}"
-            )
-
-
-def _last_lines(descriptor: int, count: int) -> list[str]:
-    """The last lines of an open file; `pread` leaves alone the position where pip writes."""
-    size = os.fstat(descriptor).st_size
-    text = os.pread(descriptor, 8192, max(0, size - 8192)).decode(errors="replace")
-    return [line.strip() for line in text.splitlines() if line.strip()][-count:]
