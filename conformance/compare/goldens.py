@@ -85,7 +85,7 @@ def _apart(
 def _logprobs(
     found: Recorded, rows: NDArray[np.int64], ids: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Log probabilities of tokens `[N, k]` at some rows; minus infinity where they were not kept."""
+    """Log probabilities of tokens `[N, k]` at some rows; minus infinity where not kept."""
     kept, logprobs = found.top_ids[rows], found.logprobs[rows]
     wide = np.full((len(rows), int(max(kept.max(), ids.max())) + 1), -np.inf)
     np.put_along_axis(wide, kept, logprobs, axis=1)

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from conformance.targets.runners.checkpoint import saved_dtype, stop_tokens
 from conformance.targets.runners.contract import Logits, Refused, Sequences, Way
 from conformance.targets.runners.rows import recorded
-from conformance.targets.runners.checkpoint import saved_dtype, stop_tokens
 from conformance.targets.runners.ways import shared
 from fixtures.snapshots import Recorded
-
 
 JOIN_AFTER = 3
 """Tokens that the first half of a batch has generated when the second joins."""
@@ -52,15 +51,14 @@ class MlxLmRunner:
         return self._caches.make_prompt_cache(self.model)
 
     def extend(self, cache: Any, token_ids: list[int]) -> Logits:
-        return self.numpy(self.model(self.mx.array([token_ids]), cache=cache))[0]
+        (found,) = self.numpy(self.model(self.mx.array([token_ids]), cache=cache))
+        return np.asarray(found)
 
     def generate(self, token_ids: list[int], max_tokens: int) -> list[int]:
         from mlx_lm.generate import generate_step
 
         found: list[int] = []
-        for token, _ in generate_step(
-            self.mx.array(token_ids), self.model, max_tokens=max_tokens
-        ):
+        for token, _ in generate_step(self.mx.array(token_ids), self.model, max_tokens=max_tokens):
             found.append(int(token))
             if token in self._stop:
                 break

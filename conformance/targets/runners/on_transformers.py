@@ -19,12 +19,16 @@ SMALL = 20_000_000
 
 
 class TransformersRunner:
-    """A checkpoint as `AutoModelForCausalLM`, with transformers' own caches."""
+    """A checkpoint as `AutoModelForCausalLM`, with transformers' own caches.
+
+    Args:
+        model: one that was loaded already, as it is to be run.
+    """
 
     name = "transformers"
     ways = (Way.BATCH,)
 
-    def __init__(self, folder: Path, dtype: str) -> None:
+    def __init__(self, folder: Path, dtype: str, model: Any = None) -> None:
         import torch
         from transformers import AutoModelForCausalLM
 
@@ -34,7 +38,7 @@ class TransformersRunner:
         chosen = attention(folder)
         named = {"attn_implementation": chosen} if chosen else {}
         try:
-            model = auto.from_pretrained(folder, dtype=getattr(torch, dtype), **named)
+            model = model or auto.from_pretrained(folder, dtype=getattr(torch, dtype), **named)
         except Exception as error:  # It raises what it likes.
             raise Refused(f"transformers does not load it: {error}") from error
         self.model = model.eval()
@@ -44,7 +48,8 @@ class TransformersRunner:
             torch.set_num_threads(1)
 
     def logits(self, token_ids: list[int]) -> Logits:
-        return self._forward([token_ids], use_cache=False)[0]
+        (found,) = self._forward([token_ids], use_cache=False)
+        return np.asarray(found)
 
     def new_cache(self) -> Any:
         from transformers import DynamicCache
@@ -53,7 +58,8 @@ class TransformersRunner:
         return cache(config=self.model.config)
 
     def extend(self, cache: Any, token_ids: list[int]) -> Logits:
-        return self._forward([token_ids], past_key_values=cache)[0]
+        (found,) = self._forward([token_ids], past_key_values=cache)
+        return np.asarray(found)
 
     def reuse(self, cache: Any) -> Any:
         """A copy, as transformers' documentation reuses a prompt's cache."""
@@ -125,4 +131,3 @@ def attention(folder: Path) -> str | None:
     if config.get("attn_logit_softcapping") or config.get("model_type") == "gpt_oss":
         return "eager"
     return None
-

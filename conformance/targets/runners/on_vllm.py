@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.targets.runners.contract import CHUNKS, Logits, Refused, Sequences, Way
 from conformance.targets.runners.checkpoint import stop_tokens
+from conformance.targets.runners.contract import CHUNKS, Logits, Refused, Sequences, Way
 from conformance.targets.runners.ways import shared
 from fixtures.snapshots import Recorded, SnapshotError
 from fixtures.snapshots.configurations import DEFAULT
@@ -72,9 +72,7 @@ class VllmRunner:
         if way is Way.DECODE:
             decoded = {name: self._decoded(ids) for name, ids in sequences.items() if len(ids) > 1}
             found = self._alone(self._with(PLAIN), decoded)
-            return {
-                name: _from(seen, len(decoded[name].token_ids)) for name, seen in found.items()
-            }
+            return {name: _from(seen, len(decoded[name].token_ids)) for name, seen in found.items()}
         if way is Way.CHUNKS:
             return self._chunked(asked)
         return self._prefix(sequences)

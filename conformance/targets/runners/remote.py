@@ -1,4 +1,4 @@
-"""A runner in another interpreter, or in a process of its own: asked over a pipe, with deadlines."""
+"""A runner in a process of its own, in any interpreter: asked over a pipe, with deadlines."""
 
 from __future__ import annotations
 

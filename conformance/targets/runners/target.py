@@ -159,7 +159,7 @@ def find(
         raise TargetError(f"{runner} is not installed {where}.")
     device = _device(apart or Path(sys.executable), adapter)
     name = f"{runner} {version} ({dtype}, {device})"
-    return RunnerTarget(runner, name, dtype, version, apart and str(apart), str(log))
+    return RunnerTarget(runner, name, dtype, version, str(apart) if apart else None, str(log))
 
 
 def _device(python: Path, adapter: Adapter) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.targets.runners.contract import Broken, Refused, Runner, Way
+from conformance.targets.runners.contract import Broken, Refused, Way
 from conformance.targets.runners.ways import offered, score
 from fixtures.snapshots import Recorded
 
@@ -52,7 +52,7 @@ def save(file: Path, seen: Mapping[str, Recorded]) -> None:
     arrays = {
         f"{name}/{field}": getattr(found, field) for name, found in seen.items() for field in FIELDS
     }
-    np.savez(file, **arrays)  # type: ignore[arg-type] # names are any text
+    np.savez(file, **arrays)
 
 
 def load(file: Path) -> dict[str, Recorded]:
