@@ -16,7 +16,7 @@ from fixtures.snapshots.configurations import ANCHOR
 FIXTURE = "measured"
 
 
-@pytest.fixture(scope="session", params=production.names())
+@pytest.fixture(scope="session", params=sorted(production.names(), key=str.lower))
 def measured(request: pytest.FixtureRequest) -> Iterator[Measured]:
     """A fixture model in the runner under test.
 
