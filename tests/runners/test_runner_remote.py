@@ -1,4 +1,4 @@
-"""A runner in a process of its own: what it says arrives, and whatever it does ends in a sentence."""
+"""A runner in a process of its own: what it says arrives, and whatever it does is told."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from conformance.targets.runners.checkpoint import stop_tokens
 from conformance.targets.runners.contract import CHUNKS, Logits, Refused, Sequences, Way
+from conformance.targets.runners.rows import recorded
 from conformance.targets.runners.ways import shared
 from fixtures.snapshots import Recorded, SnapshotError
 from fixtures.snapshots.configurations import DEFAULT
@@ -49,7 +50,7 @@ class VllmRunner:
 
     def logits(self, token_ids: list[int]) -> Logits:
         """All logits of one sequence, where the vocabulary is small enough to be kept whole."""
-        (seen,) = self.score({"": token_ids}, Way.ONE_PASS).values()
+        (seen,) = self._scored({"": token_ids}, Way.ONE_PASS).values()
         if seen.top_ids.shape[1] != self._engine.capture.vocabulary:
             raise Refused("Of a vocabulary this large only the likeliest logits are taken.")
         order = np.argsort(seen.top_ids, axis=1)
@@ -60,6 +61,20 @@ class VllmRunner:
         return [int(token) for token in found.token_ids[len(token_ids) :]]
 
     def score(self, sequences: Sequences, way: Way) -> Mapping[str, Recorded]:
+        found = self._scored(sequences, way)
+        return {name: self._normalised(seen) for name, seen in found.items()}
+
+    def _normalised(self, seen: Recorded) -> Recorded:
+        """As `rows.recorded` keeps rows, where the whole vocabulary was kept."""
+        if seen.top_ids.shape[1] != self._engine.capture.vocabulary:
+            return seen
+        order = np.argsort(seen.top_ids, axis=1)
+        found = recorded(
+            seen.token_ids.tolist(), np.take_along_axis(seen.top_logits, order, axis=1)
+        )
+        return replace(found, positions=seen.positions)
+
+    def _scored(self, sequences: Sequences, way: Way) -> Mapping[str, Recorded]:
         asked = {name: self._asked(ids) for name, ids in sequences.items()}
         if way is Way.ONE_PASS:
             return self._alone(self._with(PLAIN), asked)
