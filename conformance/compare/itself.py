@@ -74,7 +74,7 @@ def _reach(dtype: str, shown: int | None) -> Mapping[str, float]:
     found = dict.fromkeys(noise.FIGURES, 1.0)
     for measured in noise.on_file().values():
         pairs = _pairs(measured, dtype)
-        recordings = {pair[side] for pair in pairs for side in _SIDES}
+        recordings = {pair[side] for pair in pairs for side in _SIDES if len(pairs) >= ENOUGH}
         for left_out in sorted(recordings):
             alone = [pair for pair in pairs if left_out in (pair[side] for side in _SIDES)]
             rest = [pair for pair in pairs if pair not in alone]
