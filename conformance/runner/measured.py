@@ -24,7 +24,7 @@ from fixtures.goldens import Golden
 from fixtures.models import FixtureError
 from fixtures.snapshots import WHOLE, Recorded
 
-FEW = ("short", "block-17", "specials", "chat-capital", "chat-memory")
+FEW = ("short", "specials", "period", "chat-capital")
 """Prompts that a model with a real vocabulary is run with in all ways but one pass: decoding the
 others token by token takes a CPU minutes, and shows nothing that these do not."""
 
