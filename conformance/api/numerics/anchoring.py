@@ -17,6 +17,7 @@ from conformance.evidence import Exchange
 from conformance.recording.endpoint import Nonsense, Refused
 from conformance.recording.probing import Found
 from conformance.recording.prompts import Prompt
+from conformance.recording.routes import Chat
 from conformance.recording.rows import Seen
 from fixtures.snapshots import Recorded
 from fixtures.snapshots.noise import common_prefix
@@ -33,13 +34,14 @@ class Walk:
         seen: rows after production's own tokens, or None where there are none.
         said: the server's own greedy continuation.
         anchors: how often it was led back.
-        troubles: sentences: the server failed, or answered what cannot be.
+        troubles: sentences: the server failed, or answered what cannot be; `broken`: the requests.
     """
 
     seen: Seen
     said: list[int]
     anchors: int = 0
     troubles: list[str] = field(default_factory=list)
+    broken: list[Exchange | None] = field(default_factory=list)
 
     @property
     def recorded(self) -> Recorded | None:
@@ -89,14 +91,18 @@ def walk(
         count = len(sequence) - len(anchored.token_ids or ())
         try:
             reached = _take(found.route.follow(anchored, found.how, count), walked.seen)
-        except Refused as refused:
-            _left_out(walked, count, f"after a departure: {refused}")
-            break
-        except Nonsense as nonsense:
-            walked.troubles.append(str(nonsense))
-            _left_out(walked, count, f"after a departure: {nonsense}")
+        except (Refused, Nonsense) as reason:
+            _left_out(walked, count, f"after a departure: {reason}")
+            if not _honest(reason, found):
+                walked.troubles.append(str(reason))
+                walked.broken.append(found.route.endpoint.last)
             break
     return walked
+
+
+def _honest(reason: Refused | Nonsense, found: Found) -> bool:
+    """Whether a server may say so: it need not know how to go on with an answer in a chat."""
+    return isinstance(found.route, Chat) or (isinstance(reason, Refused) and reason.invalid)
 
 
 def _take(found: Seen, into: Seen) -> int:
