@@ -7,7 +7,7 @@ It is held to production's own nearness to itself in one configuration: the pair
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from conformance.api.numerics import judging
@@ -22,7 +22,7 @@ from conformance.outcomes import Failed, Inconclusive, Unsupported
 from conformance.recording.endpoint import Lost, Nonsense, Refused
 from conformance.recording.probing import Probing
 from conformance.recording.prompts import Prompt
-from conformance.recording.routes import Continuation, Generated, Route
+from conformance.recording.routes import Continuation, Dialect, Generated, Route
 from conformance.recording.rows import Seen
 from fixtures.snapshots import Recorded, Snapshot, noise
 
@@ -115,18 +115,25 @@ def as_text_and_as_ids(numerics: Numerics) -> None:
 
 
 def _on(kind: type[Route], numerics: Numerics, prompts: list[Prompt]) -> dict[str, Seen]:
-    """What a route shows. Raises Unsupported where it shows nothing."""
-    probing = Probing([kind(numerics.endpoint, numerics.names)], prompts, SHOWN)
+    """What a route shows.
+
+    Raises:
+        Unsupported: it is refused.
+        Failed: what it shows cannot be.
+    """
+    route = kind(numerics.endpoint, numerics.names)
+    probing = Probing([route], prompts, SHOWN)
     found = probing.best(prompts[0])
-    if found is None:
-        raise Unsupported(
-            f"Not every form of a prompt shows logprobs ({kind.name}: "
-            f"{probing.failures[kind.name]})",
-            cause="Prompts are taken in one form only, or without logprobs",
-        )
-    asking = Asking(found.route, found.how, prompts, numerics.tokenizer)
     with _answering():
-        return asking.alone(prompts, COUNT)
+        if found is not None:
+            asking = Asking(found.route, found.how, prompts, numerics.tokenizer)
+            return asking.alone(prompts, COUNT)
+        with suppress(Refused):
+            route.follow(prompts[0], Dialect(SHOWN), COUNT)
+    raise Unsupported(
+        f"Not every form of a prompt shows logprobs ({kind.name}: {probing.failures[kind.name]})",
+        cause="Prompts are taken in one form only, or without logprobs",
+    )
 
 
 def _chosen(asking: Asking) -> list[Prompt]:

@@ -30,10 +30,19 @@ class Numerics:
 
     Args:
         route, shown: as for `gather`.
+        production: what to compare with; by default what is on file of the served model.
     """
 
-    def __init__(self, state: WorkerState, *, route: str | None, shown: int | None) -> None:
+    def __init__(
+        self,
+        state: WorkerState,
+        *,
+        route: str | None = None,
+        shown: int | None = None,
+        production: Production | None = None,
+    ) -> None:
         self._state, self._route, self._shown = state, route, shown or SHOWN
+        self._production = production
         self._stack = ExitStack()
 
     def close(self) -> None:
@@ -47,7 +56,7 @@ class Numerics:
     @cached_property
     def production(self) -> Production:
         """Production with the served model. Raises Inconclusive where it is not on file."""
-        return production_of(self._state.target)
+        return self._production or production_of(self._state.target)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
