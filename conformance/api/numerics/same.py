@@ -1,7 +1,7 @@
 """The same prompt in two circumstances: how near the server is to itself.
 
-It is held to production's own nearness to itself in one configuration: the pairs of passes in
-`noise.json`, which differ in company, in what was cached, and in how much is read at once.
+It is held to production's nearness to itself: the pairs of passes of one configuration, whichever
+it is, which differ in company, in what was cached, and in how much is read at once.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from conformance.recording.prompts import Prompt
 from conformance.recording.routes import Continuation, Dialect, Generated, Route
 from conformance.recording.rows import Seen
 from fixtures.snapshots import Recorded, Snapshot, noise
+from fixtures.snapshots.configurations import ANCHOR, CONFIGURATIONS
 
 COUNT = 16
 """Tokens after a prompt."""
@@ -34,6 +35,9 @@ FEW = 4
 
 MANY = 8
 """Requests in flight at once where company is wanted."""
+
+_OWN = "itself"
+"""What stands for whichever configuration two passes have in common."""
 
 _BUSY = ("status 429", "status 503")
 
@@ -164,11 +168,16 @@ def _same(
 
 
 def _itself(production: Production, reference: Mapping[str, Recorded]) -> Production:
-    """As though the server's own recordings were production's, in one configuration."""
-    name = production.configuration
-    pairs = noise.around(production.noise, name, [name])
+    """As though the server's own recordings were production's, with the band of its passes."""
+    pairs = [
+        {**pair, "reference": f"{_OWN}/first", "other": f"{_OWN}/second"}
+        for each in CONFIGURATIONS
+        if each is not ANCHOR
+        for pair in noise.sound(production.noise, each.name, [each.name])
+    ]
     return replace(
         production,
+        configuration=_OWN,
         snapshot=Snapshot(reference, production.snapshot.provenance),
         noise={**production.noise, "pairs": pairs},
     )
