@@ -1,14 +1,12 @@
 """The same prompt in two circumstances: how near the server is to itself.
 
-It is held to production's nearness to itself: the pairs of passes of one configuration, whichever
-it is, which differ in company, in what was cached, and in how much is read at once.
+It is held to production's nearness to itself; see `conformance.compare.itself`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 from conformance.api.numerics import judging
 from conformance.api.numerics.asking import Asking
@@ -16,7 +14,7 @@ from conformance.api.numerics.compared import Compared
 from conformance.api.numerics.gather import SHOWN
 from conformance.api.numerics.session import Numerics
 from conformance.compare import parity
-from conformance.compare.production import Production
+from conformance.compare.itself import Itself
 from conformance.evidence import Exchange
 from conformance.outcomes import Failed, Inconclusive, Unsupported
 from conformance.recording.endpoint import Lost, Nonsense, Refused
@@ -24,8 +22,8 @@ from conformance.recording.probing import Probing
 from conformance.recording.prompts import Prompt
 from conformance.recording.routes import Continuation, Dialect, Generated, Route
 from conformance.recording.rows import Seen
-from fixtures.snapshots import Recorded, Snapshot, noise
-from fixtures.snapshots.configurations import ANCHOR, CONFIGURATIONS
+from fixtures.snapshots import Recorded
+from fixtures.snapshots.configurations import DEFAULT
 
 COUNT = 16
 """Tokens after a prompt."""
@@ -35,9 +33,6 @@ FEW = 4
 
 MANY = 8
 """Requests in flight at once where company is wanted."""
-
-_OWN = "itself"
-"""What stands for whichever configuration two passes have in common."""
 
 _BUSY = ("status 429", "status 503")
 
@@ -158,29 +153,14 @@ def _same(
         Inconclusive: too little could be compared.
     """
     reference, seen = _recorded(first), _recorded(second)
-    own = _itself(numerics.production, reference)
+    # A server does not say its dtype; production's band for its default is the wider one.
+    own = Itself.of(numerics.production, DEFAULT.dtype, reference)
 
     def exchange(prompt: str, position: int) -> Exchange | None:
         return second[prompt].sources.get(position)
 
     compared = Compared(parity.compare(own, seen), reference, seen, exchange)
     judging.within(compared, numerics.client, before=otherwise)
-
-
-def _itself(production: Production, reference: Mapping[str, Recorded]) -> Production:
-    """As though the server's own recordings were production's, with the band of its passes."""
-    pairs = [
-        {**pair, "reference": f"{_OWN}/first", "other": f"{_OWN}/second"}
-        for each in CONFIGURATIONS
-        if each is not ANCHOR
-        for pair in noise.sound(production.noise, each.name, [each.name])
-    ]
-    return replace(
-        production,
-        configuration=_OWN,
-        snapshot=Snapshot(reference, production.snapshot.provenance),
-        noise={**production.noise, "pairs": pairs},
-    )
 
 
 def _recorded(found: Mapping[str, Seen | Recorded]) -> dict[str, Recorded]:
