@@ -194,8 +194,7 @@ def summary(production: Production, seen: Recordings) -> dict[str, Any]:
     found, limits = judged.figures, judged.limits
     return {
         "bits": bits,
-        "looks_like": looks,
-        "positions": found.positions,
+        "looks_like": "neither" if looks is None else looks,
         "kl_mean": found.kl_mean,
         "kl_mean_error": _rounded(found.kl_error),
         "kl_median": found.kl_median,
@@ -203,12 +202,10 @@ def summary(production: Production, seen: Recordings) -> dict[str, Any]:
         "kl_max": found.kl_max,
         "same_top1": found.same_top1,
         "same_top1_error": _rounded(found.same_top1_error),
-        "limits": {
-            "bits": limits.bits,
-            "kl_mean": limits.kl_mean,
-            "kl_p999": limits.kl_p999,
-            "same_top1": limits.same_top1,
-        },
+        "limits_are_of_bits": limits.bits,
+        "kl_mean_limit": limits.kl_mean,
+        "kl_p999_limit": limits.kl_p999,
+        "same_top1_limit": limits.same_top1,
         "reason": judged.reason,
     }
 
