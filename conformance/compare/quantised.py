@@ -2,16 +2,16 @@
 
 A limit is the largest figure that any scheme of so many bits came to with the same model, on the
 same prompts, seen through as many tokens a position, when nothing else was wrong (see
-`fixtures.snapshots.quantised`), and what another scheme may cost beyond: its errors are another
-draw, so three standard errors of the mean (and of the share); and the factor by which, of all
-models, one scheme's figure lies above the next scheme's at most. A target that showed only some of
-the positions is held to what those cost.
+`fixtures.snapshots.quantised`), and what another scheme may cost beyond: `quantised.reach`, which
+is how far a scheme that is left out lies beyond the others at most; and, its errors being another
+draw, three standard errors of the mean and of the share. A target that showed only some of the
+positions is held to what those cost.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -114,7 +114,7 @@ def expected(
         return sum(count * each.parts[name] for name, count in counts.items()) / positions
 
     def largest(figure: str) -> float:
-        return max(map(_FIGURES[figure], found)) * _factor(figure, bits, few)
+        return max(map(quantised.DECIDING[figure], found)) * _reach(bits, few)[figure]
 
     worst = max(found, key=mean)
     other = min(largest("other_top1"), 1.0)
@@ -125,7 +125,7 @@ def expected(
         few,
         whole,
         kl_mean=_rounded(
-            mean(worst) * _factor("kl_mean", bits, few) + ERRORS * _error(worst, counts)
+            mean(worst) * _reach(bits, few)["kl_mean"] + ERRORS * _error(worst, counts)
         ),
         kl_p999=_rounded(largest("kl_p999" if whole else "kl_max")),
         same_top1=_rounded(
@@ -218,30 +218,9 @@ def _measured(model: str) -> Measured:
         raise SuiteError(str(error)) from None
 
 
-_FIGURES: Mapping[str, Callable[[Measurement], float]] = {
-    "kl_mean": lambda each: each.figures.kl_mean,
-    "kl_p999": lambda each: each.figures.kl_p999,
-    "kl_max": lambda each: each.figures.kl_max,
-    "other_top1": lambda each: 1 - each.figures.same_top1,
-}
-
-
 @cache
-def _factor(figure: str, bits: int, shown: int | None) -> float:
-    """How far one scheme's figure lies above the next one's at most, of all models."""
-    return max(
-        _above([(each.scheme, _FIGURES[figure](each)) for each in _measured(model).of(bits, shown)])
-        for model in quantised.names()
-    )
-
-
-def _above(values: Sequence[tuple[str, float]]) -> float:
-    """The largest value of any scheme, divided by the largest of any other."""
-    by_scheme: dict[str, float] = {}
-    for scheme, value in values:
-        by_scheme[scheme] = max(by_scheme.get(scheme, 0.0), value)
-    *_, second, first = sorted([0.0, 0.0, *by_scheme.values()])
-    return first / second if second else 1.0
+def _reach(bits: int, shown: int | None) -> Mapping[str, float]:
+    return quantised.reach(map(_measured, quantised.names()), bits, shown)
 
 
 def _error(each: Measurement, counts: Mapping[str, int]) -> float:
