@@ -19,8 +19,26 @@ _KNOWN = "script-"
 """Prompts that the scripted model knows the answer to by heart."""
 
 
-def like_production(numerics: Numerics, ask: Ask) -> None:
+def by_heart(numerics: Numerics, ask: Ask) -> None:
+    """What the scripted model knows by heart is said exactly.
+
+    Raises:
+        Failed: a token of it is another.
+        Inconclusive: another model is served, or nothing can be sent.
+    """
+    if not _scripted(numerics):
+        raise Inconclusive(
+            f"{numerics.production.model} knows nothing by heart: {SCRIPTED.name} would decide",
+            cause="The served model knows no text by heart",
+        )
+    like_production(numerics, ask, only=_KNOWN)
+
+
+def like_production(numerics: Numerics, ask: Ask, *, only: str = "") -> None:
     """Greedy text is production's, as far as production was sure of its own tokens.
+
+    Args:
+        only: what the names of prompts have to begin with.
 
     Where tokens were shown they are compared; else, and wherever the scripted model knows the
     answer, the text.
@@ -30,7 +48,8 @@ def like_production(numerics: Numerics, ask: Ask) -> None:
         Inconclusive: no prompt can be sent in a form that the server takes.
     """
     recorded = numerics.production.snapshot.prompts
-    shown = numerics.evidence.greedy
+    greedy = numerics.evidence.greedy
+    shown = {name: ids for name, ids in greedy.items() if name.startswith(only)}
     parted = parity.divergences(recorded, shown)
     for each in _outside(numerics, parted):
         if exchange := numerics.evidence.exchange(each.prompt, each.position - 1):
@@ -38,13 +57,17 @@ def like_production(numerics: Numerics, ask: Ask) -> None:
     _judge(numerics, parted)
     if shown and not _scripted(numerics):
         return
-    prompts = [prompt for prompt in numerics.prompts if _says_text(numerics, prompt)]
+    prompts = [
+        prompt
+        for prompt in numerics.prompts
+        if prompt.name.startswith(only) and _says_text(numerics, prompt)
+    ]
     if not prompts and not shown:
         raise Inconclusive(
             "No prompt of production's can be sent as text or messages: a server that takes token "
             "ids would decide"
         )
-    greedy: dict[str, list[int]] = {}
+    greedy = {}
     sent: dict[str, Exchange] = {}
     for prompt in prompts:
         found = recorded[prompt.name]
