@@ -38,6 +38,31 @@ def test_a_new_run_forgets_the_old_one(folder: RunFolder) -> None:
     assert (folder.results(), folder.lost(), folder.planned()) == ([], None, [])
 
 
+def test_comparisons_come_back_and_a_line_cut_short_costs_only_itself(folder: RunFolder) -> None:
+    for model in ("scripted", "gpt2", "qwen3"):
+        folder.record_parity({"model": model, "scope": "server"})
+    file = folder.path / "parity.jsonl"
+    file.write_bytes(file.read_bytes()[:-5])
+    assert [found["model"] for found in folder.parities()] == ["scripted", "gpt2"]
+    folder.reset()
+    assert folder.parities() == []
+
+
+def _record_large(path: Path, model: str) -> None:
+    for _ in range(20):
+        RunFolder(path).record_parity({"model": model * 50_000})
+
+
+def test_large_comparisons_of_several_workers_do_not_mix(folder: RunFolder) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=_record_large, args=(folder.path, name)) for name in "abc"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len(folder.parities()) == 60
+
+
 def test_the_first_reason_for_a_loss_stays(folder: RunFolder) -> None:
     folder.set_lost("first")
     folder.set_lost("second")
