@@ -26,7 +26,7 @@ from conformance.outcomes import Level
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
-PROFILES = ("core", "api")
+PROFILES = ("core", "api", "numerics")
 """Profiles that exist. `core` is contained in `api`."""
 
 _ID = re.compile(r"[a-z]+(/[a-z0-9-]+){2,}")
