@@ -1,4 +1,4 @@
-"""A real vLLM that reads a model's configuration wrongly is caught, and by the weakest route too."""
+"""A real vLLM that reads a configuration wrongly is caught, on the weakest route too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from conformance.targets import recipes
 from conformance.targets.server import started
 from fixtures.mutants.checkpoint import misread
 from fixtures.mutants.numerics import BY_NAME
-from tests.mutants.killing import ROUTES, gathered
+from tests.mutants.killing import ROUTES, gathered, known
 
 MISREAD = (
     "llama-gqa: rope base",
@@ -31,10 +31,8 @@ def test_a_configuration_that_production_would_read_otherwise(name: str, tmp_pat
     folder = misread(mutant, tmp_path / "checkpoint")
     recipe = recipes.load("vllm-cpu")
     with started(recipe, model_dir=folder, model_name=model, run_dir=tmp_path) as server:
-        found = {route: gathered(model, server.target.base_url, route).parity() for route in ROUTES}
-    assert {route: parity.verdict for route, parity in found.items()} == dict.fromkeys(
-        ROUTES, "outside"
-    )
+        found = verdicts(model, server.target.base_url)
+    assert found == dict.fromkeys(ROUTES, "outside")
 
 
 def test_the_configuration_as_it_is(tmp_path: Path) -> None:
@@ -42,5 +40,11 @@ def test_the_configuration_as_it_is(tmp_path: Path) -> None:
     recipe = recipes.load("vllm-cpu")
     folder = fixtures.models.path(model)
     with started(recipe, model_dir=folder, model_name=model, run_dir=tmp_path) as server:
-        for route in ROUTES:
-            assert gathered(model, server.target.base_url, route).parity().verdict == "inside"
+        found = verdicts(model, server.target.base_url)
+    assert found == dict.fromkeys(ROUTES, "inside")
+
+
+def verdicts(model: str, base_url: str) -> dict[str, str]:
+    """What the strongest route shows of the model, and the weakest."""
+    beside = known(model)
+    return {route: gathered(beside, base_url, route).parity().verdict for route in ROUTES}

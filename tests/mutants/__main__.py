@@ -1,7 +1,7 @@
-"""A program: runs mutants of the numerics in every way and on both routes, and writes a table.
+"""A program: runs mutants of the numerics, on a runner and on both routes, and writes a table.
 
-`python -m tests.mutants TABLE.md [NAME…] [--sound] [--dtype bfloat16]`; TABLE.json holds
-all that was found.
+`python -m tests.mutants TABLE.md [NAME…] [--sound] [--every-way] [--dtype bfloat16]`; beside it,
+TABLE.json holds all that was found.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from fixtures.mutants import Mutant
+from fixtures.mutants import ANY, Mutant
 from fixtures.mutants.numerics import BY_NAME, NUMERICS
 from tests.mutants import matrix
 
@@ -19,8 +19,9 @@ arguments.add_argument("table", type=Path)
 arguments.add_argument("names", nargs="*", help="mutants; all by default")
 arguments.add_argument("--sound", action="store_true", help="the models as they are, no mutants")
 arguments.add_argument("--every-model", action="store_true", help="not only the best of each")
+arguments.add_argument("--every-way", action="store_true", help="also those that reveal nothing")
 arguments.add_argument("--dtype", default="float32")
-chosen = arguments.parse_args()
+chosen = arguments.parse_intermixed_args()
 
 cases: list[tuple[str, Mutant | None]] = []
 if chosen.sound:
@@ -34,7 +35,7 @@ else:
 
 lines = []
 for model, mutant in cases:
-    found = matrix.line(model, mutant, dtype=chosen.dtype)
+    found = matrix.line(model, mutant, dtype=chosen.dtype, ways=ANY if chosen.every_way else None)
     lines.append(found)
     print(*list(matrix.table([found]))[2:], flush=True)
     chosen.table.write_text("\n".join(matrix.table(lines)) + "\n", encoding="utf-8")

@@ -44,13 +44,20 @@ def line(
     mutant: Mutant | None = None,
     *,
     dtype: str = "float32",
-    ways: Sequence[Way] = ANY,
+    ways: Sequence[Way] | None = None,
     routes: Sequence[str] = tuple(ROUTES),
 ) -> Line:
-    """Runs one."""
+    """Runs one; by default in the first of the ways that reveal the mutant."""
+    if ways is None:
+        ways = mutant.ways[:1] if mutant else ANY
     loaded = killing.load(model, mutant, dtype)
-    found = {way: killing.at_runner(model, loaded, way) for way in ways}
-    found |= {route: killing.at_server(model, loaded, route).parity() for route in routes}
+    whole = killing.known(model)
+    few = killing.known(model, killing.few(model, mutant)) if mutant else whole
+    found = {
+        way: killing.at_runner(whole if way == "one-pass" else few, loaded, way) for way in ways
+    }
+    for route in routes:
+        found[route] = killing.at_server(few, loaded, route).parity()
     return Line(mutant.name if mutant else "", model, mutant, found)
 
 
