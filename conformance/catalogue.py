@@ -14,7 +14,7 @@ import pytest
 from conformance.requirements import Requirement, requirement_of
 
 SUITE = Path(__file__).parent
-PARTS = ("api",)
+PARTS = ("api", "serving")
 """The folders below the suite that hold requirements on a server."""
 RUNNER_PARTS = ("runner",)
 """And those on a runner."""

@@ -27,7 +27,7 @@ from conformance.outcomes import Level
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
 PROFILES = ("core", "api", "numerics")
-"""Profiles that exist. `core` is contained in `api`."""
+"""Profiles that exist. `core` is contained in `api`; `numerics` has requirements of its own."""
 
 _ID = re.compile(r"[a-z]+(/[a-z0-9-]+){2,}")
 

@@ -49,12 +49,23 @@ class Nonsense(Exception):
 class Endpoint:
     """An OpenAI-compatible API and, where its path ends in /v1, what vLLM serves beside it.
 
+    Args:
+        lenient: what is not permitted is refused, as what is not there; else it ends all.
+
     Attributes:
         requests: how many were answered by the API itself.
     """
 
-    def __init__(self, base_url: str, model: str, *, api_key: str | None, timeout_s: float) -> None:
-        self.model = model
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        *,
+        api_key: str | None,
+        timeout_s: float,
+        lenient: bool = False,
+    ) -> None:
+        self.model, self._lenient = model, lenient
         self.requests = 0
         self._mine = threading.local()
         self._secrets = [api_key] if api_key else []
@@ -124,7 +135,7 @@ class Endpoint:
             client.exchanges.clear()
         self._mine.last = response.exchange
         self.requests += client is self._api
-        if response.status in (401, 403):
+        if response.status in (401, 403) and not self._lenient:
             raise RecordingError(f"The server refuses access (status {response.status}).")
         if response.status != 200:
             said = f"status {response.status}: {self._message(response)}"

@@ -7,6 +7,7 @@ up to and including that one, and goes on from there, until the whole sequence i
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +18,7 @@ from conformance.evidence import Exchange
 from conformance.recording.endpoint import Nonsense, Refused
 from conformance.recording.probing import Found
 from conformance.recording.prompts import Prompt
+from conformance.recording.routes import Chat
 from conformance.recording.rows import Seen
 from fixtures.snapshots import Recorded
 from fixtures.snapshots.noise import common_prefix
@@ -30,16 +32,17 @@ class Walk:
     """What was seen of one prompt.
 
     Attributes:
-        seen: rows after production's own tokens, or None where there are none.
+        seen: rows after production's own tokens, at positions that production has.
         said: the server's own greedy continuation.
         anchors: how often it was led back.
-        troubles: sentences: the server failed, or answered what cannot be.
+        troubles: sentences: the server failed, or answered what cannot be; `broken`: the requests.
     """
 
     seen: Seen
     said: list[int]
     anchors: int = 0
     troubles: list[str] = field(default_factory=list)
+    broken: list[Exchange | None] = field(default_factory=list)
 
     @property
     def recorded(self) -> Recorded | None:
@@ -66,12 +69,12 @@ def walk(
     Raises:
         Refused, Nonsense: the first request shows nothing.
     """
-    sequence = production.token_ids
-    length = production.prompt_length
+    sequence, length = production.token_ids, production.prompt_length
+    wanted = set(production.positions.tolist())
     first = found.route.see(prompt, found.how, max(1, len(sequence) - length))
     walked = Walk(Seen(sequence.tolist(), length), first.token_ids[length:])
-    reached = _take(first, walked.seen)
-    while reached < len(sequence) - 1:
+    reached = _take(first, walked.seen, wanted)
+    while any(position >= reached for position in wanted):
         if walked.anchors == anchors:
             _left_out(walked, len(sequence) - 1 - reached, "the server departs at every turn")
             break
@@ -88,23 +91,28 @@ def walk(
         walked.anchors += 1
         count = len(sequence) - len(anchored.token_ids or ())
         try:
-            reached = _take(found.route.follow(anchored, found.how, count), walked.seen)
-        except Refused as refused:
-            _left_out(walked, count, f"after a departure: {refused}")
-            break
-        except Nonsense as nonsense:
-            walked.troubles.append(str(nonsense))
-            _left_out(walked, count, f"after a departure: {nonsense}")
+            reached = _take(found.route.follow(anchored, found.how, count), walked.seen, wanted)
+        except (Refused, Nonsense) as reason:
+            _left_out(walked, count, f"after a departure: {reason}")
+            if not _honest(reason, found):
+                walked.troubles.append(str(reason))
+                walked.broken.append(found.route.endpoint.last)
             break
     return walked
 
 
-def _take(found: Seen, into: Seen) -> int:
-    """Takes the rows whose context is production's, and gives how many tokens that context has."""
+def _honest(reason: Refused | Nonsense, found: Found) -> bool:
+    """Whether a server may say so: it need not know how to go on with an answer in a chat."""
+    return isinstance(found.route, Chat) or (isinstance(reason, Refused) and reason.invalid)
+
+
+def _take(found: Seen, into: Seen, wanted: Container[int]) -> int:
+    """Takes the rows at positions that production has, as far as the context is production's; gives
+    how many tokens that context has."""
     ours, theirs = np.array(into.token_ids), np.array(found.token_ids)
     same = common_prefix(ours, theirs)
     for position, row in found.rows.items():
-        if position < same:
+        if position < same and position in wanted:
             into.rows[position] = row
             if source := found.sources.get(position):
                 into.sources[position] = source

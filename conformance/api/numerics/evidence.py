@@ -31,7 +31,8 @@ class Evidence:
         requests: how many were sent; seconds: how long that took.
         failures: by route, why the server does not offer it.
         left_out: sentences: what was not seen, and why.
-        troubles: sentences: what failed, or cannot be, on a route that works for other prompts.
+        troubles: sentences: what failed, or cannot be, on a route that works for other prompts;
+            `broken`: the requests.
         exchanges: the requests that showed rows.
         sources: by prompt and position, the index of its request.
     """
@@ -48,6 +49,7 @@ class Evidence:
     failures: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    broken: list[Exchange] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     sources: dict[str, dict[int, int]] = field(default_factory=dict)
 
@@ -87,6 +89,7 @@ class Evidence:
             "failures": self.failures,
             "left_out": self.left_out,
             "troubles": self.troubles,
+            "broken": [asdict(each) for each in self.broken],
             "exchanges": [asdict(each) for each in self.exchanges],
             "sources": self.sources,
         }
@@ -101,6 +104,7 @@ class Evidence:
                 "production": production,
                 "dialects": {name: Dialect(**how) for name, how in data["dialects"].items()},
                 "seen": {name: _recorded(found) for name, found in data["seen"].items()},
+                "broken": [Exchange(**each) for each in data["broken"]],
                 "exchanges": [Exchange(**each) for each in data["exchanges"]],
                 "sources": {
                     name: {int(place): index for place, index in places.items()}

@@ -36,7 +36,8 @@ class _Came:
     """What came of one prompt: a walk on a route, or a sentence why not.
 
     Attributes:
-        broke: the server failed or answered what cannot be, where it had to refuse or do it.
+        broke: the server failed or answered what cannot be, where it had to refuse or do it;
+            `exchange` is that request.
     """
 
     prompt: Prompt
@@ -44,6 +45,7 @@ class _Came:
     walk: Walk | None = None
     why: str = ""
     broke: bool = False
+    exchange: Exchange | None = None
 
 
 def gather(
@@ -110,9 +112,10 @@ def _see(
     try:
         return _Came(prompt, found, walk(prompt, recorded, found, tokenizer))
     except Refused as refused:
-        return _Came(prompt, found, why=str(refused), broke=not refused.invalid)
+        why, broke = str(refused), not refused.invalid
     except Nonsense as nonsense:
-        return _Came(prompt, found, why=str(nonsense), broke=True)
+        why, broke = str(nonsense), True
+    return _Came(prompt, found, why=why, broke=broke, exchange=found.route.endpoint.last)
 
 
 def _evidence(
@@ -161,6 +164,7 @@ def _evidence(
         failures=dict(probing.failures),
         left_out=_left_out(came, probing),
         troubles=_troubles(came),
+        broken=_broken(came),
         exchanges=exchanges,
         sources=sources,
     )
@@ -187,3 +191,10 @@ def _troubles(came: Sequence[_Came]) -> list[str]:
         for each in came
         for why in [*([each.why] if each.broke else []), *(each.walk.troubles if each.walk else [])]
     ]
+
+
+def _broken(came: Sequence[_Came]) -> list[Exchange]:
+    """The requests that failed, or whose answers cannot be."""
+    found = [each.exchange for each in came if each.broke]
+    found += [exchange for each in came if each.walk for exchange in each.walk.broken]
+    return [exchange for exchange in found if exchange is not None]
