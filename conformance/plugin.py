@@ -6,6 +6,7 @@ finds or starts the target once and every worker uses it; results travel back wi
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Generator
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from conformance.api.ask import Ask
+from conformance.api.numerics.session import Numerics
 from conformance.api.prompts import Prompts, prompts_for
 from conformance.certify import Certification
 from conformance.compare.tokens import Tokenizer
@@ -28,11 +30,14 @@ from conformance.requirements import PROFILES, Requirement, requirement_of
 from conformance.run import Planned
 from conformance.targets.client import Client
 from conformance.targets.errors import TargetError
+from conformance.targets.runners.target import RunnerTarget
 from conformance.targets.server import ServerTarget
 from conformance.worker import WorkerState
 
 SUITE_FOLDER = Path(__file__).parent
 RESULT_PROPERTY = "maccord_result"
+RUNNER_AREA = "runner/"
+"""Area of the requirements on a runner; all others are on a server."""
 
 _measured_from = pytest.StashKey[float]()
 _worker = pytest.StashKey[WorkerState]()
@@ -46,6 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--base-url", help="the target: the API's base URL, such as http://127.0.0.1:8000/v1")
     add("--backend", help="the target: a known backend to start (`maccord backends`)")
     add("--backend-python", help="interpreter that has the backend installed already")
+    add("--runner", help="the target: transformers, mlx-lm, vllm, or your own as module:object")
+    add("--runner-python", help="interpreter that has the runner's engine")
+    add("--runner-dtype", help="float32, bfloat16 or float16; by default the engine's own")
     add("--model", help="the model's name at the target; with --backend, what to serve")
     add("--api-key-env", help="name of the environment variable that holds the API key")
     add("--tokenizer", help="folder with the model's tokenizer.json and chat template")
@@ -55,6 +63,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--report", help="folder for certificate.json, junit.xml and report.html")
     add("--request-timeout", type=float, default=60.0, help="deadline of one request, seconds")
     add("--run-deadline", type=float, default=3600.0, help="deadline of the whole run, seconds")
+    # For tests of the numerics profile: one route to the evidence, and how much is seen on it.
+    add("--numerics-route", help=argparse.SUPPRESS)
+    add("--numerics-shown", type=int, help=argparse.SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -101,11 +112,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             )
         by_id[found.id] = item
     profile = config.getoption("--profile")
-    unwanted = [i for i, found in stated.items() if profile and profile not in found.profiles]
+    state = config.stash.get(_worker, None)
+    unwanted = [
+        item
+        for item, found in stated.items()
+        if (profile and profile not in found.profiles) or (state and not _fits(found, state))
+    ]
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)
     kept = [item for item in items if item not in set(unwanted)]
     items[:] = sorted(kept, key=lambda item: item in stated and stated[item].alone)
+
+
+def _fits(stated: Requirement, state: WorkerState) -> bool:
+    """Whether a requirement is on targets of this kind: runners, or servers."""
+    return stated.id.startswith(RUNNER_AREA) == isinstance(state.target, RunnerTarget)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -116,6 +137,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 # What a requirement asks for -------------------------------------------------------------------
+
+
+def worker_state(config: pytest.Config) -> WorkerState | None:
+    """What this process holds of the run; None without a target."""
+    return config.stash.get(_worker, None)
 
 
 @pytest.fixture
@@ -131,7 +157,7 @@ def client(request: pytest.FixtureRequest) -> Client:
 @pytest.fixture
 def target(request: pytest.FixtureRequest) -> ServerTarget:
     """What is under test."""
-    return request.config.stash[_worker].target
+    return request.config.stash[_worker].server
 
 
 @pytest.fixture
@@ -143,12 +169,12 @@ def ask(client: Client, target: ServerTarget) -> Ask:
 @pytest.fixture(scope="session")
 def prompts(request: pytest.FixtureRequest) -> Prompts:
     """What to ask the served model, by what a requirement needs of the answer."""
-    return prompts_for(request.config.stash[_worker].target.tokenizer_dir)
+    return prompts_for(request.config.stash[_worker].server.tokenizer_dir)
 
 
 @pytest.fixture(scope="session")
 def _tokenizer(request: pytest.FixtureRequest) -> Tokenizer | None:
-    folder = request.config.stash[_worker].target.tokenizer_dir
+    folder = request.config.stash[_worker].server.tokenizer_dir
     return Tokenizer(Path(folder)) if folder else None
 
 
@@ -161,6 +187,23 @@ def tokenizer(_tokenizer: Tokenizer | None) -> Tokenizer:
             cause="No tokenizer is known for the served model",
         )
     return _tokenizer
+
+
+@pytest.fixture(scope="session")
+def _numerics(request: pytest.FixtureRequest) -> Generator[Numerics]:
+    numerics = Numerics(
+        request.config.stash[_worker],
+        route=request.config.getoption("--numerics-route"),
+        shown=request.config.getoption("--numerics-shown"),
+    )
+    yield numerics
+    numerics.close()
+
+
+@pytest.fixture
+def numerics(client: Client, _numerics: Numerics) -> Numerics:
+    """What the run saw of the target's distribution, and production's."""
+    return _numerics
 
 
 # Outcomes --------------------------------------------------------------------------------------
@@ -183,8 +226,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     recovery = Recovery(
         state.folder,
         state.client,
-        state.target.model,
-        restartable=bool(state.target.command),
+        state.server.model,
+        restartable=bool(state.server.command),
     )
     return (
         yield from recovery.guarded(
@@ -213,9 +256,10 @@ def _result(
 ) -> Result:
     raised = call.excinfo.value if call.excinfo else None
     # A fixture that judges has sent nothing: what the client holds is of the requirement before.
-    exchanges = list(state.client.exchanges) if call.when == "call" else []
+    client = None if isinstance(state.target, RunnerTarget) else state.client
+    exchanges = list(client.exchanges) if client and call.when == "call" else []
     duration_s = call.stop - item.stash.get(_measured_from, call.start)
-    result, lost = judge_call(stated, raised, exchanges, duration_s, state.client)
+    result, lost = judge_call(stated, raised, exchanges, duration_s, client)
     if lost:
         state.folder.set_lost(lost)
     return state.known_failures.apply(result) if state.known_failures else result

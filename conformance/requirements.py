@@ -26,8 +26,8 @@ from conformance.outcomes import Level
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
-PROFILES = ("core", "api")
-"""Profiles that exist. `core` is contained in `api`."""
+PROFILES = ("core", "api", "numerics", "numerics-quantized")
+"""Profiles that exist. `core` is contained in `api`; `numerics` has requirements of its own."""
 
 _ID = re.compile(r"[a-z]+(/[a-z0-9-]+){2,}")
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from conformance.evidence import Result
 from conformance.judging import result
@@ -60,7 +62,8 @@ class RunFolder:
         """Make the folder ready for a new run; results of an earlier one are removed."""
         self.path.mkdir(parents=True, exist_ok=True)
         stale = (
-            self.results_file, self._lost, self._planned, self._restarts, self._restart_wanted
+            self.results_file, self._parities, self._lost, self._planned, self._restarts,
+            self._restart_wanted, *self.path.glob("shared-*"),
         )  # fmt: skip
         for file in stale:
             file.unlink(missing_ok=True)
@@ -79,6 +82,42 @@ class RunFolder:
             with suppress(ValueError):
                 found.append(Result.from_json(json.loads(line)))
         return found
+
+    def record_parity(self, found: dict[str, Any]) -> None:
+        """Append what a comparison with production came to, from any of the run's processes.
+
+        Args:
+            found: `Parity.to_json()` with "scope" and what belongs to it; see
+                `conformance.report.numerics`.
+        """
+        line = f"{json.dumps(found)}\n".encode()
+        with self._parities.open("ab", buffering=0) as file:
+            file.write(line)  # at once: several workers append, and their lines must not mix
+
+    def parities(self) -> list[dict[str, Any]]:
+        """Every comparison recorded so far; a line cut short by a crash is left out."""
+        if not self._parities.is_file():
+            return []
+        found = []
+        for line in self._parities.read_bytes().splitlines():
+            with suppress(ValueError):
+                found.append(json.loads(line))
+        return found
+
+    def shared(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What the first process that asks makes, and all others read.
+
+        Whatever `make` raises is raised, and the next process tries again.
+        """
+        file = self.path / f"shared-{name}.json"
+        with FileLock(self.path / f"shared-{name}.lock"):
+            if not file.is_file():
+                made = json.dumps(make())
+                fresh = file.with_suffix(".new")
+                fresh.write_text(made)
+                fresh.replace(file)
+            found: dict[str, Any] = json.loads(file.read_text())
+            return found
 
     def set_planned(self, planned: list[Planned]) -> None:
         """Note the requirements of the run before the first is measured."""
@@ -123,6 +162,10 @@ class RunFolder:
         with (self.path / "in-flight.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
             yield
+
+    @property
+    def _parities(self) -> Path:
+        return self.path / "parity.jsonl"
 
     @property
     def _lost(self) -> Path:

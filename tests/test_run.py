@@ -38,6 +38,61 @@ def test_a_new_run_forgets_the_old_one(folder: RunFolder) -> None:
     assert (folder.results(), folder.lost(), folder.planned()) == ([], None, [])
 
 
+def test_comparisons_come_back_and_a_line_cut_short_costs_only_itself(folder: RunFolder) -> None:
+    for model in ("scripted", "gpt2", "qwen3"):
+        folder.record_parity({"model": model, "scope": "server"})
+    file = folder.path / "parity.jsonl"
+    file.write_bytes(file.read_bytes()[:-5])
+    assert [found["model"] for found in folder.parities()] == ["scripted", "gpt2"]
+    folder.reset()
+    assert folder.parities() == []
+
+
+def _record_large(path: Path, model: str) -> None:
+    for _ in range(20):
+        RunFolder(path).record_parity({"model": model * 50_000})
+
+
+def test_large_comparisons_of_several_workers_do_not_mix(folder: RunFolder) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=_record_large, args=(folder.path, name)) for name in "abc"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len(folder.parities()) == 60
+
+
+def _share(path: Path, made: object) -> None:
+    def make() -> dict[str, int]:
+        with made.get_lock():  # type: ignore[attr-defined]
+            made.value += 1  # type: ignore[attr-defined]
+        time.sleep(0.2)
+        return {"answer": 42}
+
+    assert RunFolder(path).shared("thing", make) == {"answer": 42}
+
+
+def test_what_is_shared_is_made_once(folder: RunFolder) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    made = spawn.Value("i", 0)
+    sharers = [spawn.Process(target=_share, args=(folder.path, made)) for _ in range(3)]
+    for sharer in sharers:
+        sharer.start()
+    for sharer in sharers:
+        sharer.join(30)
+    assert [sharer.exitcode for sharer in sharers] == [0, 0, 0]
+    assert made.value == 1
+    folder.reset()
+    assert folder.shared("thing", lambda: {"answer": 43}) == {"answer": 43}
+
+
+def test_what_could_not_be_made_is_tried_again(folder: RunFolder) -> None:
+    with pytest.raises(ZeroDivisionError):
+        folder.shared("thing", lambda: {"answer": 1 // 0})
+    assert folder.shared("thing", lambda: {"answer": 42}) == {"answer": 42}
+
+
 def test_the_first_reason_for_a_loss_stays(folder: RunFolder) -> None:
     folder.set_lost("first")
     folder.set_lost("second")

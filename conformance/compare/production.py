@@ -42,19 +42,26 @@ class Production:
                 number that was measured is taken, which is never too narrow.
         """
         measured = min((few for few in noise.SHOWN if shown and few >= shown), default=None)
-        recorded = noise.band(self.noise, self.configuration, shown=measured)
-        reach = _reach(self.configuration, measured)
+        recorded, reach = noise.band_of(self.pairs(), shown=measured), self.reach(measured)
         scaled = {name: getattr(recorded, name) * reach[name] for name in noise.FIGURES}
         return replace(recorded, **scaled)
+
+    def pairs(self) -> list[Mapping[str, Any]]:
+        """The pairs of recordings that the band is taken from."""
+        return noise.sound(self.noise, self.configuration)
+
+    def reach(self, shown: int | None) -> Mapping[str, float]:
+        """What the band is multiplied by, by figure; `shown` is None or one of `noise.SHOWN`."""
+        return _reach(self.configuration, shown)
 
     def by_position(self) -> dict[int, float]:
         """The most that KL may come to, from the position that is the key until the next."""
         widest: dict[int, float] = {}
-        for pair in noise.sound(self.noise, self.configuration):
+        for pair in self.pairs():
             for stretch in pair["kl_by_position"]:
                 begin = int(stretch["from"])
                 widest[begin] = max(widest.get(begin, 0.0), float(stretch["max"]))
-        reach = _reach(self.configuration, None)["kl_max"]
+        reach = self.reach(None)["kl_max"]
         return {begin: widest[begin] * reach for begin in sorted(widest)}
 
 
