@@ -97,23 +97,30 @@ class Rows:
         """Whether these rows, as a group, are further away."""
         return self.share_wrong(rows) >= 0.15 and bool(np.median(self.times[rows]) >= 4)
 
-    def lost(self) -> float:
-        """By how much production prefers its own favourite to the target's, at most, in nats.
+    @cached_property
+    def margins(self) -> Floats:
+        """By how much production prefers its own favourite to the target's, `[N]`, in nats.
 
         Where the target has several favourites, to the one of them that production likes best.
         """
-        largest = 0.0
-        for name, found in self.production.items():
+        found = []
+        for name, recorded in self.production.items():
             target = self.target[name]
             first = _first(target)
-            margins = [
+            each = [
                 np.where(
-                    first[:, n], np.nan_to_num(noise.margins(found, target.top_ids[:, n])), np.inf
+                    first[:, n],
+                    np.nan_to_num(noise.margins(recorded, target.top_ids[:, n])),
+                    np.inf,
                 )
                 for n in range(first.sum(1).max())
             ]
-            largest = max(largest, float(np.min(margins, axis=0).max()))
-        return largest
+            found.append(np.min(each, axis=0))
+        return np.concatenate([np.zeros(0), *found])
+
+    def lost(self) -> float:
+        """The largest margin."""
+        return float(self.margins.max(initial=0.0))
 
     def overlap(self) -> float:
         """Mean share of production's likeliest tokens that are among the target's likeliest."""

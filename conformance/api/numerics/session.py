@@ -90,8 +90,7 @@ class Numerics:
         evidence = self.evidence
         if not evidence.seen:
             raise judging.unseen(evidence)
-        recorded = self.production.snapshot.prompts
-        return Compared(evidence.parity(), recorded, evidence.seen, evidence.exchange)
+        return Compared(evidence.parity(), self.production, evidence.seen, evidence.exchange)
 
     @cached_property
     def prompts(self) -> list[Prompt]:

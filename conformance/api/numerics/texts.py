@@ -8,8 +8,7 @@ from conformance.api import answers
 from conformance.api.ask import Ask
 from conformance.api.numerics import judging, said
 from conformance.api.numerics.session import Numerics
-from conformance.compare import parity
-from conformance.compare.parity import Divergence
+from conformance.compare.divergences import Divergence, divergences
 from conformance.evidence import Exchange
 from conformance.outcomes import Inconclusive
 from conformance.recording.prompts import Prompt
@@ -50,7 +49,7 @@ def like_production(numerics: Numerics, ask: Ask, *, only: str = "") -> None:
     recorded = numerics.production.snapshot.prompts
     greedy = numerics.evidence.greedy
     shown = {name: ids for name, ids in greedy.items() if name.startswith(only)}
-    parted = parity.divergences(recorded, shown)
+    parted = divergences(recorded, shown)
     for each in _outside(numerics, parted):
         if exchange := numerics.evidence.exchange(each.prompt, each.position - 1):
             numerics.client.exchanges.append(exchange)
@@ -74,7 +73,7 @@ def like_production(numerics: Numerics, ask: Ask, *, only: str = "") -> None:
         text = _ask(ask, prompt, len(found.token_ids) - found.prompt_length)
         sent[prompt.name] = numerics.client.exchanges[-1]
         greedy[prompt.name] = said.tokens(text, found, numerics.tokenizer)
-    parted = parity.divergences(recorded, greedy)
+    parted = divergences(recorded, greedy)
     numerics.client.exchanges += [sent[each.prompt] for each in _outside(numerics, parted)]
     _judge(numerics, parted)
 
