@@ -9,25 +9,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import pytest
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 import fixtures.models
-from conformance import catalogue
+from conformance import catalogue, each_model
 from conformance.certify import Certification, void_certificate
+from conformance.compare.production import names
 from conformance.control import RECORDED, Control
 from conformance.known_failures import KnownFailuresError
-from conformance.live import LiveReporter
 from conformance.options import Options
-from conformance.plugin import CERTIFICATION
 from conformance.recording.command import record
 from conformance.report import write_report
 from conformance.report.certificate import Certificate, CertificateError
 from conformance.report.terminal import summary
 from conformance.requirements import PROFILES
+from conformance.session import measure
 from conformance.targets import recipes
 from conformance.targets.errors import TargetError
 from conformance.targets.progress import Display
@@ -59,8 +58,13 @@ def certify(
         Path | None, typer.Option(help="Interpreter that has the backend installed already.")
     ] = None,
     model: Annotated[
-        str | None,
-        typer.Option(help="The model's name at the target; with --backend, what to serve."),
+        list[str] | None,
+        typer.Option(
+            help="The model's name at the target; with --backend, what to serve. With profile "
+            "numerics it may be given several times, and is by default every model of which "
+            "production is on file.",
+            show_default=False,
+        ),
     ] = None,
     api_key_env: Annotated[
         str | None, typer.Option(help="Environment variable that holds the API key.")
@@ -107,11 +111,12 @@ def certify(
 
     Exit code: 0 certified, 1 not certified, 2 could not be judged.
     """
+    models = model or []
     options = Options(
         base_url=base_url,
         backend=backend,
         backend_python=backend_python and backend_python.absolute(),
-        model=model,
+        model=models[0] if len(models) == 1 else None,
         api_key_env=api_key_env,
         tokenizer=tokenizer and tokenizer.absolute(),
         max_model_len=max_model_len,
@@ -125,9 +130,12 @@ def certify(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _usable(report_folder)
-        _check_usage(options)
+        _check_usage(options, models)
         production = Control.of(control, model=control_model, api_key_env=control_api_key_env)
-        finished, files = _certify(options, workers)
+        if each_model.wanted(options):
+            finished = each_model.certify_each(options, models or names(), workers, _err)
+        else:
+            finished = _certify(options, workers)
     except (TargetError, KnownFailuresError, CertificateError) as error:
         _give_up(options, str(error))
     except KeyboardInterrupt:
@@ -257,36 +265,11 @@ def _table(columns: list[str], rows: list[list[str]]) -> Table:
     return table
 
 
-class _Begun:
-    """Hands a run that has begun already to the plugin."""
-
-    def __init__(self, run: Certification) -> None:
-        self._run = run
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.stash[CERTIFICATION] = self._run
-
-
-def _certify(options: Options, workers: int) -> tuple[Certificate, list[Path]]:
-    """Run the suite against one target: its certificate, and the files of its report."""
+def _certify(options: Options, workers: int) -> Certificate:
+    """Run the suite against one target."""
     run = Certification.begin(options, _err)
-    try:
-        _say(f"Certifying {run.target.name} at {run.target.base_url}")
-        with LiveReporter(run.folder, _err) as live:
-            catalogue.run_pytest(_arguments(options, workers), [_Begun(run), live])
-    finally:
-        run.close()
-    if run.certificate is None or live.troubles:
-        raise TargetError("\n".join(["The suite could not be run.", *live.troubles]))
-    return run.certificate, run.files
-
-
-def _arguments(options: Options, workers: int) -> list[str]:
-    arguments = ["--profile", options.profile or ""]
-    if workers > 1:
-        arguments += ["-p", "xdist", "-n", str(workers), "--maxprocesses", str(workers)]
-    return arguments
+    _say(f"Certifying {run.target.name} at {run.target.base_url}")
+    return measure(run, workers, _err)
 
 
 def _usable(folder: Path) -> None:
@@ -299,12 +282,18 @@ def _usable(folder: Path) -> None:
         raise typer.Exit(UNJUDGED) from None
 
 
-def _check_usage(options: Options) -> None:
+def _check_usage(options: Options, models: list[str]) -> None:
     if options.base_url and options.backend:
         raise TargetError("Give either --base-url or --backend, not both.")
     if options.profile not in PROFILES:
         raise TargetError(
             f"There is no profile {options.profile!r}; choose from {', '.join(PROFILES)}."
+        )
+
+    if len(models) > 1 and not each_model.wanted(options):
+        raise TargetError(
+            "Several models are for a backend that Maccord starts, with profile "
+            f"{each_model.PROFILE}; give one --model."
         )
 
 

@@ -12,7 +12,7 @@ from conformance.options import Options
 from conformance.outcomes import SuiteError
 from conformance.run import RunFolder
 from conformance.targets.client import Client
-from conformance.targets.server import ServerTarget
+from conformance.targets.server import ServerTarget, short_name
 
 
 class WorkerState:
@@ -34,6 +34,11 @@ class WorkerState:
         )
         self._stack = ExitStack()
         self._client: Client | None = None
+
+    @property
+    def model(self) -> str:
+        """What a person calls the served model."""
+        return short_name(self.options.model or self.target.model)
 
     @property
     def client(self) -> Client:
