@@ -25,6 +25,7 @@ from markupsafe import Markup
 from conformance.evidence import Result
 from conformance.outcomes import Level, Outcome
 from conformance.report.certificate import Certificate
+from conformance.report.numerics import SHOWN_FIRST, compared, headline, quantised
 from conformance.report.sections import SYMBOLS, Section, message_beyond_cause, sections
 from conformance.report.text import (
     date,
@@ -63,6 +64,10 @@ def render(certificate: Certificate) -> str:
             areas=_areas(certificate.results),
             anchors={result.id: f"r{n}" for n, result in enumerate(certificate.results, 1)},
             agreement=_agreement(certificate),
+            compared=compared(certificate),
+            headline=headline(certificate),
+            quantised=quantised(certificate),
+            shown_first=SHOWN_FIRST,
             levels=_levels(certificate.results),
             script=Markup(script),
             script_hash=digest,
@@ -124,10 +129,10 @@ def _tiles(certificate: Certificate, told: list[Section]) -> list[Tile]:
 
 
 def _areas(results: list[Result]) -> Mapping[str, list[Result]]:
-    """Results by the second element of their id: `chat` of `api/chat/stop-list`."""
+    """Results by the element before the last of their id: `chat` of `api/chat/stop-list`."""
     areas: dict[str, list[Result]] = defaultdict(list)
     for result in results:
-        areas[path_of(result.id)[1]].append(result)
+        areas[path_of(result.id)[-2]].append(result)
     return dict(sorted(areas.items()))
 
 
