@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from conformance.outcomes import SuiteError
@@ -23,7 +21,7 @@ class Production:
     """A model in production.
 
     Attributes:
-        configuration: what is compared with: production's default, or its float32.
+        configuration: what is compared with: production's float32, or its default for want of one.
         snapshot: its logits, with prompts and greedy continuations as token ids.
         noise: the content of `noise.json`.
     """
@@ -34,47 +32,70 @@ class Production:
     noise: Mapping[str, Any]
 
     def band(self, shown: int | None = None) -> Band:
-        """How far production is from this configuration of itself.
+        """How far a legitimate configuration of production may be from this one.
+
+        That is the band of those that were recorded, times `noise.reach`: what such bands are
+        found to lack when one of the recorded configurations is left out.
 
         Args:
             shown: how many tokens of a position the target shows; the band for the next larger
                 number that was measured is taken, which is never too narrow.
         """
         measured = min((few for few in noise.SHOWN if shown and few >= shown), default=None)
-        return noise.band(self.noise, self.configuration, shown=measured)
+        recorded = noise.band(self.noise, self.configuration, shown=measured)
+        reach = _reach(self.configuration, measured)
+        scaled = {name: getattr(recorded, name) * reach[name] for name in noise.FIGURES}
+        return replace(recorded, **scaled)
 
     def by_position(self) -> dict[int, float]:
-        """The band's maximum of KL, from the position that is the key until the next."""
+        """The most that KL may come to, from the position that is the key until the next."""
         widest: dict[int, float] = {}
         for pair in noise.sound(self.noise, self.configuration):
             for stretch in pair["kl_by_position"]:
                 begin = int(stretch["from"])
                 widest[begin] = max(widest.get(begin, 0.0), float(stretch["max"]))
-        return dict(sorted(widest.items()))
+        reach = _reach(self.configuration, None)["kl_max"]
+        return {begin: widest[begin] * reach for begin in sorted(widest)}
 
 
 def names() -> list[str]:
     """Models of which production is on file."""
-    return sorted(path.parent.name for path in CUDA.glob("*/noise.json"))
+    return sorted(_noise())
 
 
 @cache
-def load(model: str, configuration: str = DEFAULT.name, *, folder: Path = CUDA) -> Production:
+def load(model: str, configuration: str = ANCHOR.name) -> Production:
     """Production with a fixture model.
 
+    A target is compared with production's float32: with the function, not with one rounding of it.
+    Two engines that round to bfloat16 in different places are further from each other than either
+    is from the function, and configurations of production, which share their matrix products on
+    one GPU, do not show how much.
+
     Args:
-        configuration: the default, or the anchor for what computes in float32; the default where
-            production has no such configuration.
+        configuration: the anchor or the default; the other one where production has none of the
+            kind, or no sound recordings.
 
     Raises:
         SuiteError: nothing is on file, or it is damaged.
     """
-    home = folder / model
-    if configuration == ANCHOR.name and not (home / configuration).is_dir():
-        configuration = DEFAULT.name
+    measured = _noise().get(model)
+    if measured is None:
+        raise SuiteError(f"Production with {model} is not on file.")
+    if not noise.sound(measured, configuration):
+        configuration = ANCHOR.name if configuration == DEFAULT.name else DEFAULT.name
     try:
-        snapshot = snapshots.load(home / configuration)
-        measured = json.loads((home / "noise.json").read_text(encoding="utf-8"))
-    except (SnapshotError, OSError, ValueError) as error:
+        snapshot = snapshots.load(CUDA / model / configuration)
+    except SnapshotError as error:
         raise SuiteError(f"Production with {model} cannot be read: {error}") from None
     return Production(model, configuration, snapshot, measured)
+
+
+@cache
+def _noise() -> Mapping[str, Mapping[str, Any]]:
+    return noise.on_file()
+
+
+@cache
+def _reach(configuration: str, shown: int | None) -> Mapping[str, float]:
+    return noise.reach(_noise(), configuration, shown=shown)

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from fixtures.snapshots import document
-from fixtures.snapshots.noise import around
+from fixtures.snapshots.noise import on_file, sound
 
-RECORDED = document.read()
+RECORDED = on_file()
 SVG = "{http://www.w3.org/2000/svg}"
 PAIR = {"reference": "bfloat16/greedy", "other": "bfloat16/alone"}
 
@@ -35,7 +35,7 @@ def test_a_plot_is_well_formed_and_shows_every_model(name: str) -> None:
     shown = {text.text for text in root.iter(f"{SVG}text")}
     plot = document.DRAWN[name]
     for model, noise in RECORDED.items():
-        compared = any(around(noise, each.reference, each.others) for each in plot.groups)
+        compared = any(sound(noise, each.reference, each.others) for each in plot.groups)
         assert (model in shown) == compared
 
 
@@ -44,14 +44,14 @@ def test_no_figure_is_beyond_the_axis(name: str) -> None:
     plot = document.DRAWN[name]
     for noise in RECORDED.values():
         for group in plot.groups:
-            for pair in around(noise, group.reference, group.others):
+            for pair in sound(noise, group.reference, group.others):
                 assert pair[plot.figure]["max"] <= 10 ** plot.decades[1]
 
 
 def test_a_pair_is_shown_by_its_configurations() -> None:
     noise = {"pairs": [PAIR, {**PAIR, "other": "float16/greedy"}]}
-    assert around(noise, "bfloat16", ("bfloat16",)) == [PAIR]
-    assert around(noise, "float16", ("bfloat16",)) == []
+    assert sound(noise, "bfloat16", ("bfloat16",)) == [PAIR]
+    assert sound(noise, "float16", ("bfloat16",)) == []
 
 
 def test_a_group_shows_the_largest_of_its_pairs() -> None:

@@ -65,6 +65,12 @@ def test_recordings_that_do_not_say_enough_do_not(tmp_path: Path, field: str) ->
     refused(tmp_path, recordings(tmp_path, **{field: None}), f"does not say: {field}")
 
 
+def test_recordings_that_are_not_of_one_function_do_not(tmp_path: Path) -> None:
+    pair = {"reference": "bfloat16/greedy", "other": "float32/greedy", "kl": {"mean": 1.8}}
+    source = recordings(tmp_path, noise={"pairs": [pair]})
+    refused(tmp_path, source, "bfloat16/greedy and float32/greedy are 1.8 nats apart")
+
+
 def test_damaged_recordings_do_not(tmp_path: Path) -> None:
     source = recordings(tmp_path)
     file = source / "tiny" / "bfloat16" / snapshots.TENSORS

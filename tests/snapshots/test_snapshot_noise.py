@@ -126,7 +126,56 @@ def test_a_position_that_was_kept_of_one_only_is_not_mistaken_for_another() -> N
 
 def test_distribution() -> None:
     found = noise.distribution(np.arange(101.0))
-    assert found == {"median": 50.0, "p99": 99.0, "max": 100.0, "count": 101}
+    assert found == {
+        "mean": 50.0,
+        "median": 50.0,
+        "p99": 99.0,
+        "p999": 99.9,
+        "max": 100.0,
+        "count": 101,
+    }
+
+
+def test_positions_are_told_by_octaves() -> None:
+    found = noise.by_position(np.array([0, 1, 2, 3, 9]), np.array([5.0, 4.0, 1.0, 3.0, 7.0]))
+    assert [(each["from"], each["max"], each["count"]) for each in found] == [
+        (0, 5.0, 1),
+        (1, 4.0, 1),
+        (2, 3.0, 2),
+        (8, 7.0, 1),
+    ]
+
+
+def test_a_band_of_few_tokens_is_of_the_coarser_partition() -> None:
+    """Shown the likeliest token only, KL({1/2, 1/2} || {1/4, 3/4})."""
+    recordings = {
+        "bfloat16/greedy": {"p": of([0.5, 0.3, 0.2])},
+        "float16/greedy": {"p": of([0.05, 0.25, 0.7])},
+    }
+    expected = 0.2 * np.log(0.2 / 0.7) + 0.8 * np.log(0.8 / 0.3)
+    few = noise.truncated(recordings["float16/greedy"]["p"], 1)
+    found = noise.compare(recordings["bfloat16/greedy"], {"p": few})
+    assert found["kl"]["max"] == pytest.approx(expected, rel=1e-3)
+    measured = noise.measure(recordings)
+    assert noise.band(measured, shown=5) == noise.band(measured)
+
+
+def test_reach_is_what_a_band_lacks_without_one_of_its_configurations() -> None:
+    """Left out, the one at distance 3 exceeds the band of the other, at distance 2, by a half."""
+
+    def apart(step: float) -> dict[str, Recorded]:
+        return {"p": recorded(np.array([[0.0, 0.0, step]]), [0])}
+
+    measured = noise.measure(
+        {
+            "bfloat16/greedy": apart(0.0),
+            "bfloat16-eager/greedy": apart(0.002),
+            "float16/greedy": apart(0.003),
+        }
+    )
+    found = noise.reach({"model": measured})
+    assert found["logprob_max"] == pytest.approx(1.5, rel=1e-2)
+    assert min(found.values()) == 1.0
 
 
 def test_pairs_go_by_pass_and_the_anchor_comes_first() -> None:
