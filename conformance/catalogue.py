@@ -16,7 +16,7 @@ from conformance.compare import production
 from conformance.requirements import Requirement, of_model, requirement_of
 
 SUITE = Path(__file__).parent
-PARTS = ("api",)
+PARTS = ("api", "serving")
 """The folders below the suite that hold requirements on a server."""
 
 

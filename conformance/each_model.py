@@ -1,7 +1,7 @@
 """A backend certified with several models: started with one after the other, one certificate.
 
-A server serves one model. What it does not load is not the suite's ERROR: `numerics/served` says
-so, and the model's other requirements are not planned.
+A server serves one model. What it does not load is not the suite's ERROR: `numerics/model/served`
+says so, and the model's other requirements are not planned.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from conformance import catalogue
-from conformance.api.numerics.test_served import test_served
+from conformance.api.numerics.test_model import test_served
 from conformance.certify import (
     DEFAULT_BACKEND,
     Certification,

@@ -6,6 +6,7 @@ finds or starts the target once and every worker uses it; results travel back wi
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Generator
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from conformance.api.ask import Ask
+from conformance.api.numerics.session import Numerics
 from conformance.api.prompts import Prompts, prompts_for
 from conformance.certify import Certification
 from conformance.compare.tokens import Tokenizer
@@ -55,6 +57,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--report", help="folder for certificate.json, junit.xml and report.html")
     add("--request-timeout", type=float, default=60.0, help="deadline of one request, seconds")
     add("--run-deadline", type=float, default=3600.0, help="deadline of the whole run, seconds")
+    # For tests of the numerics profile: one route to the evidence, and how much is seen on it.
+    add("--numerics-route", help=argparse.SUPPRESS)
+    add("--numerics-shown", type=int, help=argparse.SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -161,6 +166,23 @@ def tokenizer(_tokenizer: Tokenizer | None) -> Tokenizer:
             cause="No tokenizer is known for the served model",
         )
     return _tokenizer
+
+
+@pytest.fixture(scope="session")
+def _numerics(request: pytest.FixtureRequest) -> Generator[Numerics]:
+    numerics = Numerics(
+        request.config.stash[_worker],
+        route=request.config.getoption("--numerics-route"),
+        shown=request.config.getoption("--numerics-shown"),
+    )
+    yield numerics
+    numerics.close()
+
+
+@pytest.fixture
+def numerics(client: Client, _numerics: Numerics) -> Numerics:
+    """What the run saw of the target's distribution, and production's."""
+    return _numerics
 
 
 def _stated(item: pytest.Item) -> Requirement | None:

@@ -27,13 +27,13 @@ from conformance.outcomes import Level
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
 PROFILES = ("core", "api", "numerics")
-"""Profiles that exist. `core` is contained in `api`."""
+"""Profiles that exist. `core` is contained in `api`; `numerics` has requirements of its own."""
 
 PER_MODEL = "numerics/"
 """Requirements of this area hold of a server with one model: a run gives each of them the model's
-name as its case, `numerics/kl[llama-gqa]`, whether it measures one model or several."""
+name as its case, `numerics/distribution/kl[llama-gqa]`, whether it measures one or several."""
 
-_ID = re.compile(r"[a-z]+(/[a-z0-9-]+)+")
+_ID = re.compile(r"[a-z]+(/[a-z0-9-]+){2,}")
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -80,7 +80,7 @@ def requirement(
     def mark(function: _Function) -> _Function:
         sentence, why = _docstring(function, id)
         if not _ID.fullmatch(id):
-            raise ValueError(f"requirement id {id!r} is not of the form area/name")
+            raise ValueError(f"requirement id {id!r} is not of the form area/resource/name")
         if not re.search(rf"\b{level.value}\b", sentence):
             raise ValueError(f"{id}: the first sentence must contain {level.value}: {sentence!r}")
         if unknown := set(profiles) - set(PROFILES):

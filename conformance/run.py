@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from conformance.evidence import Result
 from conformance.judging import result
@@ -62,7 +64,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         stale = (
             self.results_file, self._parities, self._lost, self._planned, self._restarts,
-            self._restart_wanted,
+            self._restart_wanted, *self.path.glob("shared-*"),
         )  # fmt: skip
         for file in stale:
             file.unlink(missing_ok=True)
@@ -108,6 +110,21 @@ class RunFolder:
             with suppress(ValueError):
                 found.append(json.loads(line))
         return found
+
+    def shared(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What the first process that asks makes, and all others read.
+
+        Whatever `make` raises is raised, and the next process tries again.
+        """
+        file = self.path / f"shared-{name}.json"
+        with FileLock(self.path / f"shared-{name}.lock"):
+            if not file.is_file():
+                made = json.dumps(make())
+                fresh = file.with_suffix(".new")
+                fresh.write_text(made)
+                fresh.replace(file)
+            found: dict[str, Any] = json.loads(file.read_text())
+            return found
 
     def set_planned(self, planned: list[Planned]) -> None:
         """Note the requirements of the run before the first is measured."""

@@ -129,10 +129,10 @@ def _tiles(certificate: Certificate, told: list[Section]) -> list[Tile]:
 
 
 def _areas(results: list[Result]) -> Mapping[str, list[Result]]:
-    """Results by the element before the last of their id: `chat` of `api/chat/stop-list`."""
+    """Results by the second element of their id: `chat` of `api/chat/stop-list`."""
     areas: dict[str, list[Result]] = defaultdict(list)
     for result in results:
-        areas[path_of(result.id)[-2]].append(result)
+        areas[path_of(result.id)[1]].append(result)
     return dict(sorted(areas.items()))
 
 

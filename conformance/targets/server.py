@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from conformance.targets.warm_up import warm_up
 from fixtures.models.cache import weights_sha256
 
 FIRST_ANSWER_TIMEOUT_S = 60.0
+
+MAX_MODEL_LEN = 2048
+"""Context length that a backend is started with: more than any requirement needs."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,7 @@ def started(
         "python": str(interpreter),
         "model": str(weights),
         "name": model_name,
+        "max_model_len": str(_max_model_len(weights)),
         "host": HOST,
         "port": str(port),
         "scratch": str(scratch.resolve()),
@@ -205,6 +210,16 @@ def _weights(recipe: Recipe, model_dir: Path) -> Path:
     if not expected:
         raise TargetError(f"{recipe.name} needs {recipe.model_format} weights; see {model_dir}.")
     return path
+
+
+def _max_model_len(weights: Path) -> int:
+    """`MAX_MODEL_LEN`, or the checkpoint's own where that is shorter: vLLM refuses more."""
+    try:
+        config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return MAX_MODEL_LEN
+    own = (config.get("text_config") or config).get("max_position_embeddings")
+    return min(own, MAX_MODEL_LEN) if isinstance(own, int) else MAX_MODEL_LEN
 
 
 def _fill(text: str, values: dict[str, str]) -> str:

@@ -15,7 +15,6 @@ from conformance.report.certificate import (
     Target,
     with_control,
 )
-from conformance.report.text import path_of
 
 SECRET = "sk-live-9f2c1e77"
 MARKUP = "</script><script>document.title='owned';alert(1)</script>"
@@ -40,7 +39,7 @@ def result(id: str, level: Level, outcome: Outcome, message: str = "", **more: A
         **{
             "id": id,
             "level": level,
-            "title": f"The server {level} do what {path_of(id)[-1]} says.",
+            "title": f"The server {level} do what {id.split('/')[2]} says.",
             "why": "An agent that relies on this breaks the day it meets production.",
             "source": "OpenAI chat.completions.create",
             "profiles": ["core", "api"],

@@ -8,7 +8,7 @@ from conformance.requirements import SHOULD, requirement
 
 
 @requirement(
-    "numerics/served",
+    "numerics/model/served",
     SHOULD,
     source="docs/fixture-models.md: the families that vLLM serves",
     profiles=("numerics",),
