@@ -125,6 +125,7 @@ def certify(
         report=report_folder.absolute(),
         request_timeout_s=request_timeout,
         run_deadline_s=run_deadline,
+        workers=workers,
     )
     # A stop asked for by another process is to end as tidily as one from the keyboard.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -133,16 +134,16 @@ def certify(
         _check_usage(options, models)
         production = Control.of(control, model=control_model, api_key_env=control_api_key_env)
         if each_model.wanted(options):
-            finished = each_model.certify_each(options, models or names(), workers, _err)
+            finished = each_model.certify_each(options, models or names(), _err)
         else:
-            finished = _certify(options, workers)
+            finished = _certify(options)
     except (TargetError, KnownFailuresError, CertificateError) as error:
         _give_up(options, str(error))
     except KeyboardInterrupt:
         _give_up(options, "The run was interrupted before it had a target.")
     if production.recorded is None:
         _say(f"Measuring the control at {control}")
-    finished = production.beside(finished, options, workers)
+    finished = production.beside(finished, options)
     files = write_report(finished, report_folder)
     summary(finished, _out, files)
     raise typer.Exit(finished.verdict.exit_code)
@@ -265,11 +266,11 @@ def _table(columns: list[str], rows: list[list[str]]) -> Table:
     return table
 
 
-def _certify(options: Options, workers: int) -> Certificate:
+def _certify(options: Options) -> Certificate:
     """Run the suite against one target."""
     run = Certification.begin(options, _err)
     _say(f"Certifying {run.target.name} at {run.target.base_url}")
-    return measure(run, workers, _err)
+    return measure(run, _err)
 
 
 def _usable(folder: Path) -> None:

@@ -75,9 +75,7 @@ def order(models: Sequence[str]) -> list[str]:
     return sorted(models, key=lambda name: name not in BASIC)
 
 
-def certify_each(
-    options: Options, models: Sequence[str], workers: int, console: Console
-) -> Certificate:
+def certify_each(options: Options, models: Sequence[str], console: Console) -> Certificate:
     """Certify a backend with each of several models.
 
     Raises:
@@ -87,7 +85,7 @@ def certify_each(
     began = time.time()
     with ExitStack() as stack:
         folder = (options.report or temporary_folder(stack)) / "run"
-        series = _Series(options, order(models), folder, workers, console)
+        series = _Series(options, order(models), folder, console)
         series.run()
     known = {*production.names(), *(part.model for part in series.parts)}
     blank = void_certificate(options, "not judged yet")
@@ -98,7 +96,7 @@ def certify_each(
             started=iso(began),
             finished=iso(time.time()),
             duration_s=round(time.time() - began, 1),
-            workers=workers,
+            workers=options.workers,
         ),
     )
 
@@ -113,7 +111,6 @@ class _Series:
     options: Options
     models: list[str]
     folder: Path
-    workers: int
     console: Console
     parts: list[Part] = field(default_factory=list)
     ended: str | None = None
@@ -159,7 +156,9 @@ class _Series:
             self._check_served(run)
             said = f"{label}certifying {run.target.name} at {run.target.base_url}"
             self.console.print(said, markup=False, highlight=False, soft_wrap=True)
-            certificate = measure(run, self.workers, self.console, label)
+            # What the requirements look at is seen once, with several requests in flight, for all
+            # of them: more processes would only take their time to start, with every model anew.
+            certificate = measure(run, self.console, label, processes=1)
         self.spent_s += time.time() - run.ready
         if run.interrupted:
             self.ended = INTERRUPTED

@@ -14,7 +14,10 @@ from conformance.targets.errors import TargetError
 
 @dataclass(frozen=True)
 class Options:
-    """What a person asked for. Without `base_url` and `backend`, the embedded default is meant."""
+    """What a person asked for. Without `base_url` and `backend`, the embedded default is meant.
+
+    `workers` is how many requests may be in flight at once.
+    """
 
     base_url: str | None = None
     backend: str | None = None
@@ -28,6 +31,7 @@ class Options:
     report: Path | None = None
     request_timeout_s: float = 60.0
     run_deadline_s: float = 3600.0
+    workers: int = 1
 
     @property
     def names_target(self) -> bool:
@@ -68,6 +72,7 @@ class Options:
             report=path("--report"),
             request_timeout_s=config.getoption("--request-timeout"),
             run_deadline_s=config.getoption("--run-deadline"),
+            workers=int(config.getoption("numprocesses", None) or 1),
         )
 
     def to_json(self) -> dict[str, Any]:

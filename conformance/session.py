@@ -24,19 +24,26 @@ class _Begun:
         config.stash[CERTIFICATION] = self._run
 
 
-def measure(run: Certification, workers: int, console: Console, label: str = "") -> Certificate:
+def measure(
+    run: Certification, console: Console, label: str = "", *, processes: int | None = None
+) -> Certificate:
     """Measure the requirements of the run's profile, and end the target.
 
     Args:
-        workers: processes that measure; one is this process.
         label: stands before what is shown meanwhile.
+        processes: how many measure, one of them being this process itself; by default one for each
+            request that may be in flight.
 
     Raises:
         TargetError: the suite cannot be run.
     """
     try:
         with LiveReporter(run.folder, console, label) as live:
-            arguments = ["--profile", run.options.profile or "", *_in_processes(workers)]
+            arguments = [
+                "--profile",
+                run.options.profile or "",
+                *_in(processes or run.options.workers),
+            ]
             catalogue.run_pytest(arguments, [_Begun(run), live])
     finally:
         run.close()
@@ -45,7 +52,7 @@ def measure(run: Certification, workers: int, console: Console, label: str = "")
     return run.certificate
 
 
-def _in_processes(workers: int) -> list[str]:
-    if workers == 1:
+def _in(processes: int) -> list[str]:
+    if processes == 1:
         return []
-    return ["-p", "xdist", "-n", str(workers), "--maxprocesses", str(workers)]
+    return ["-p", "xdist", "-n", str(processes), "--maxprocesses", str(processes)]

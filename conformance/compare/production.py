@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -56,6 +57,13 @@ class Production:
                 widest[begin] = max(widest.get(begin, 0.0), float(stretch["max"]))
         reach = _reach(self.configuration, None)["kl_max"]
         return {begin: widest[begin] * reach for begin in sorted(widest)}
+
+
+def provenance(model: str) -> Mapping[str, Any]:
+    """Of the snapshot of production's default: the content of `snapshot.json`."""
+    text = (CUDA / model / DEFAULT.name / snapshots.PROVENANCE).read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def names() -> list[str]:
