@@ -18,12 +18,14 @@ from conformance.requirements import Requirement, of_model, requirement_of
 SUITE = Path(__file__).parent
 PARTS = ("api", "serving")
 """The folders below the suite that hold requirements on a server."""
+RUNNER_PARTS = ("runner",)
+"""And those on a runner."""
 
 
-def pytest_arguments() -> list[str]:
-    """Arguments that run the suite whatever stands in the current folder's own configuration."""
+def pytest_arguments(parts: Sequence[str]) -> list[str]:
+    """Arguments that run parts of the suite, whatever the current folder's configuration says."""
     return [
-        *(str(SUITE / part) for part in PARTS),
+        *(str(SUITE / part) for part in parts),
         f"--rootdir={SUITE.parent}",
         f"--config-file={os.devnull}",
         "-p",
@@ -35,14 +37,16 @@ def pytest_arguments() -> list[str]:
     ]
 
 
-def run_pytest(arguments: Sequence[str], plugins: Sequence[object]) -> int:
+def run_pytest(
+    arguments: Sequence[str], plugins: Sequence[object], parts: Sequence[str] = PARTS
+) -> int:
     """Run pytest in this process, free of a person's own pytest settings and plugins."""
     kept = dict(os.environ)
     os.environ.pop("PYTEST_ADDOPTS", None)
     # Inherited by xdist's workers, for which imports are most of the time to start.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:
-        return int(pytest.main([*pytest_arguments(), *arguments], plugins=list(plugins)))
+        return int(pytest.main([*pytest_arguments(parts), *arguments], plugins=list(plugins)))
     finally:
         os.environ.clear()
         os.environ.update(kept)
@@ -79,7 +83,7 @@ def requirements() -> list[Requirement]:
         RuntimeError: the suite cannot be collected.
     """
     collector = _Collector()
-    code = run_pytest(["--collect-only"], [collector])
+    code = run_pytest(["--collect-only"], [collector], (*PARTS, *RUNNER_PARTS))
     if code != pytest.ExitCode.OK or not collector.requirements:
         raise RuntimeError(f"the suite cannot be collected (pytest ended with {code})")
     return sorted(collector.requirements, key=lambda found: found.id)

@@ -17,6 +17,7 @@ from rich.console import Console
 
 import fixtures.models
 from conformance import catalogue
+from conformance.compare import production
 from conformance.known_failures import KnownFailures
 from conformance.options import Options
 from conformance.outcomes import judge
@@ -29,6 +30,7 @@ from conformance.targets import recipes
 from conformance.targets.errors import NotServed, TargetError
 from conformance.targets.progress import Display, Progress, labelled, quiet
 from conformance.targets.recipes import Recipe
+from conformance.targets.runners.target import RunnerTarget, find
 from conformance.targets.server import ServerTarget, claims, running, short_name, started
 from conformance.targets.warm_up import warm_up
 
@@ -42,14 +44,15 @@ LOG_TAIL_LINES = 40
 class Certification:
     """A run in the process that owns the target.
 
-    `begin` finds or starts the target, `finish` judges and writes the report, `close` ends a
-    server that was started. `serves` says whether the target answered the first chat request.
+    `begin` finds or starts the target, a server or a runner; `finish` judges and writes the
+    report, `close` ends a server that was started. `serves` says whether a server answered the
+    first chat request.
     """
 
     options: Options
     known_failures: KnownFailures | None
     folder: RunFolder
-    target: ServerTarget
+    target: ServerTarget | RunnerTarget
     serves: bool
     began: float
     ready: float
@@ -87,6 +90,9 @@ class Certification:
         with ExitStack() as stack:
             run = RunFolder(folder or (options.report or temporary_folder(stack)) / "run")
             run.reset()
+            if options.runner:
+                runner = _runner(options, run)
+                return cls(options, known, run, runner, False, began, time.time(), stack.pop_all())
             with Display(console or Console(stderr=True)) as display:
                 target = _target(options, run, stack, labelled(display, label))
             if options.max_model_len:
@@ -98,6 +104,12 @@ class Certification:
                 timeout_s=2 * options.request_timeout_s,
             )
             return cls(options, known, run, target, serves, began, time.time(), stack.pop_all())
+
+    @property
+    def server(self) -> ServerTarget:
+        """The target, where it is a server."""
+        assert isinstance(self.target, ServerTarget)
+        return self.target
 
     @property
     def deadline(self) -> float:
@@ -134,7 +146,7 @@ class Certification:
             verdict=verdict,
             complete=complete,
             profile=self.options.profile or ALL_PROFILES,
-            target=_described(self.target),
+            target=_described(self.target, self.options),
             control=None,
             suite=suite_facts(),
             machine=machine_facts(),
@@ -165,7 +177,7 @@ class Certification:
 def void_certificate(options: Options, reason: str) -> report.Certificate:
     """The certificate of a run that never had a target: no result, and the reason."""
     now = iso(time.time())
-    where = options.base_url or options.backend or DEFAULT_BACKEND
+    where = options.base_url or options.backend or options.runner or DEFAULT_BACKEND
     return report.Certificate(
         verdict=judge([], expected_total=0, void=reason.splitlines()[0]),
         complete=False,
@@ -227,6 +239,18 @@ def _target(
     return server.target
 
 
+def _runner(options: Options, folder: RunFolder) -> RunnerTarget:
+    """The runner that was asked for; models are loaded when their turn comes."""
+    assert options.runner is not None
+    if options.model is not None and options.model not in production.names():
+        raise TargetError(
+            f"Production with {options.model!r} is not on file; it is with "
+            f"{', '.join(production.names())}."
+        )
+    log = folder.path / "runner.log"
+    return find(options.runner, options.runner_python, options.runner_dtype, log, options.model)
+
+
 def _weights(model: str, recipe: Recipe, progress: Progress) -> tuple[str, Path]:
     """Name and weights of a model to start a backend with: a fixture model, or a checkpoint."""
     check_model(model)
@@ -273,7 +297,12 @@ def _known_tokenizer(model: str) -> Path | None:
     return None
 
 
-def _described(target: ServerTarget) -> report.Target:
+def _described(target: ServerTarget | RunnerTarget, options: Options) -> report.Target:
+    if isinstance(target, RunnerTarget):
+        models = options.model or f"{len(production.names())} fixture models"
+        return report.Target(
+            target.name, "", models, backend=target.runner, backend_version=target.version
+        )
     return report.Target(
         name=target.name,
         base_url=target.base_url,
@@ -288,7 +317,7 @@ def _described(target: ServerTarget) -> report.Target:
     )
 
 
-def _log_tail(target: ServerTarget) -> str | None:
+def _log_tail(target: ServerTarget | RunnerTarget) -> str | None:
     if target.log_path is None or not Path(target.log_path).is_file():
         return None
     text = Path(target.log_path).read_text(errors="backslashreplace")

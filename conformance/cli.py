@@ -30,6 +30,7 @@ from conformance.session import measure
 from conformance.targets import recipes
 from conformance.targets.errors import TargetError
 from conformance.targets.progress import Display
+from conformance.targets.server import ServerTarget
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models = typer.Typer(no_args_is_help=True, help="The models that targets are fed with.")
@@ -38,6 +39,9 @@ app.command()(record)
 
 _out = Console()
 _err = Console(stderr=True)
+
+RUNNER_PROFILE = "numerics"
+"""The one that has requirements on a runner."""
 
 UNJUDGED = 2
 """Exit code of a run that could not be judged."""
@@ -56,6 +60,18 @@ def certify(
     ] = None,
     backend_python: Annotated[
         Path | None, typer.Option(help="Interpreter that has the backend installed already.")
+    ] = None,
+    runner: Annotated[
+        str | None,
+        typer.Option(
+            help="A runner of token ids: transformers, mlx-lm, vllm, or your own as module:object."
+        ),
+    ] = None,
+    runner_python: Annotated[
+        Path | None, typer.Option(help="Interpreter that has the runner's engine.")
+    ] = None,
+    runner_dtype: Annotated[
+        str | None, typer.Option(help="float32, bfloat16 or float16, for a runner.")
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -105,9 +121,10 @@ def certify(
         float, typer.Option(min=1, help="Deadline of all requests together, seconds.")
     ] = 3600.0,
 ) -> None:
-    """Certify a server, and write certificate.json, junit.xml and report.html.
+    """Certify a server or a runner, and write certificate.json, junit.xml and report.html.
 
-    Without --base-url and --backend the embedded default is certified: mlx-lm.
+    Without --base-url, --backend and --runner the embedded default is certified: mlx-lm. A runner
+    is held to the profile numerics, on the recorded logits of production.
 
     Exit code: 0 certified, 1 not certified, 2 could not be judged.
     """
@@ -116,11 +133,14 @@ def certify(
         base_url=base_url,
         backend=backend,
         backend_python=backend_python and backend_python.absolute(),
+        runner=runner,
+        runner_python=runner_python and runner_python.absolute(),
+        runner_dtype=runner_dtype,
         model=models[0] if len(models) == 1 else None,
         api_key_env=api_key_env,
         tokenizer=tokenizer and tokenizer.absolute(),
         max_model_len=max_model_len,
-        profile=profile,
+        profile=RUNNER_PROFILE if runner else profile,
         known_failures=known_failures and known_failures.absolute(),
         report=report_folder.absolute(),
         request_timeout_s=request_timeout,
@@ -141,9 +161,10 @@ def certify(
         _give_up(options, str(error))
     except KeyboardInterrupt:
         _give_up(options, "The run was interrupted before it had a target.")
-    if production.recorded is None:
+    if production.recorded is None and not runner:
         _say(f"Measuring the control at {control}")
-    finished = production.beside(finished, options)
+    if not runner:
+        finished = production.beside(finished, options)
     files = write_report(finished, report_folder)
     summary(finished, _out, files)
     raise typer.Exit(finished.verdict.exit_code)
@@ -269,7 +290,11 @@ def _table(columns: list[str], rows: list[list[str]]) -> Table:
 def _certify(options: Options) -> Certificate:
     """Run the suite against one target."""
     run = Certification.begin(options, _err)
-    _say(f"Certifying {run.target.name} at {run.target.base_url}")
+    where = f" at {run.target.base_url}" if isinstance(run.target, ServerTarget) else ""
+    _say(f"Certifying {run.target.name}{where}")
+    if options.runner:
+        # A runner uses all cores by itself, and what one process computed no other has.
+        return measure(run, _err, processes=1, parts=catalogue.RUNNER_PARTS)
     return measure(run, _err)
 
 
@@ -284,8 +309,8 @@ def _usable(folder: Path) -> None:
 
 
 def _check_usage(options: Options, models: list[str]) -> None:
-    if options.base_url and options.backend:
-        raise TargetError("Give either --base-url or --backend, not both.")
+    if sum(map(bool, (options.base_url, options.backend, options.runner))) > 1:
+        raise TargetError("Give one of --base-url, --backend and --runner.")
     if options.profile not in PROFILES:
         raise TargetError(
             f"There is no profile {options.profile!r}; choose from {', '.join(PROFILES)}."

@@ -56,7 +56,7 @@ def wanted(options: Options) -> bool:
 
 
 def _starts(options: Options) -> bool:
-    if options.base_url:
+    if options.base_url or options.runner:
         return False
     return recipes.load(options.backend or DEFAULT_BACKEND).start is not None
 
@@ -154,7 +154,7 @@ class _Series:
         with ExitStack() as stack:
             stack.callback(run.close)
             self._check_served(run)
-            said = f"{label}certifying {run.target.name} at {run.target.base_url}"
+            said = f"{label}certifying {run.server.name} at {run.server.base_url}"
             self.console.print(said, markup=False, highlight=False, soft_wrap=True)
             # What the requirements look at is seen once, with several requests in flight, for all
             # of them: more processes would only take their time to start, with every model anew.
@@ -169,15 +169,15 @@ class _Series:
         if run.serves:
             return
         answer = refusal(
-            run.target.base_url,
-            run.target.model,
+            run.server.base_url,
+            run.server.model,
             api_key=self.options.api_key(),
             timeout_s=2 * self.options.request_timeout_s,
         )
         if answer is not None:
-            log = tail(Path(run.target.log_path), LOG_LINES) if run.target.log_path else []
+            log = tail(Path(run.server.log_path), LOG_LINES) if run.server.log_path else []
             raise NotServed(
-                f"{run.target.name} starts, and answers {answer.status or 'nothing'} to a request "
+                f"{run.server.name} starts, and answers {answer.status or 'nothing'} to a request "
                 f"for one token: {clip(answer.response, 200)[0]}",
                 log="\n".join(log),
             )

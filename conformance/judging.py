@@ -47,7 +47,7 @@ def result(
     """The result of a requirement: PASS without a judgement."""
     return Result(
         id=stated.id,
-        level=stated.level,
+        level=(judgement.level if judgement else None) or stated.level,
         title=stated.title,
         why=stated.why,
         source=stated.source,

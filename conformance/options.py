@@ -14,14 +14,18 @@ from conformance.targets.errors import TargetError
 
 @dataclass(frozen=True)
 class Options:
-    """What a person asked for. Without `base_url` and `backend`, the embedded default is meant.
+    """What a person asked for.
 
-    `workers` is how many requests may be in flight at once.
+    Without `base_url`, `backend` and `runner`, the embedded default is meant. `workers` is how many
+    requests may be in flight at once.
     """
 
     base_url: str | None = None
     backend: str | None = None
     backend_python: Path | None = None
+    runner: str | None = None
+    runner_python: Path | None = None
+    runner_dtype: str | None = None
     model: str | None = None
     api_key_env: str | None = None
     tokenizer: Path | None = None
@@ -35,7 +39,7 @@ class Options:
 
     @property
     def names_target(self) -> bool:
-        return bool(self.base_url or self.backend)
+        return bool(self.base_url or self.backend or self.runner)
 
     def api_key(self) -> str | None:
         """The key from the named environment variable.
@@ -63,6 +67,9 @@ class Options:
             base_url=config.getoption("--base-url"),
             backend=config.getoption("--backend"),
             backend_python=path("--backend-python"),
+            runner=config.getoption("--runner"),
+            runner_python=path("--runner-python"),
+            runner_dtype=config.getoption("--runner-dtype"),
             model=config.getoption("--model"),
             api_key_env=config.getoption("--api-key-env"),
             tokenizer=path("--tokenizer"),
@@ -85,6 +92,6 @@ class Options:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Options:
         """The options that `to_json` wrote."""
-        paths = ("backend_python", "tokenizer", "known_failures", "report")
+        paths = ("backend_python", "runner_python", "tokenizer", "known_failures", "report")
         fields: dict[str, Any] = {k: Path(v) if k in paths and v else v for k, v in data.items()}
         return cls(**fields)

@@ -44,6 +44,8 @@ class Judgement(Exception):
     """
 
     outcome: Outcome
+    level: Level | None = None
+    """Of the requirement, where the judgement makes it another one."""
 
     def __init__(
         self,
@@ -76,6 +78,16 @@ class Unsupported(Judgement):
     """The target refused honestly: documented status, well-formed OpenAI error."""
 
     outcome = Outcome.UNSUPPORTED
+
+
+class Absent(Unsupported):
+    """What a conditional requirement speaks of is not there, and nothing obliges a target to it.
+
+    Reported at the level SHOULD, whatever the requirement's own: a MUST on what a target offers
+    does not oblige it to offer it.
+    """
+
+    level = Level.SHOULD
 
 
 class Inconclusive(Judgement):
@@ -149,6 +161,13 @@ def judge(
             counts,
         )
     musts = [outcome for level, outcome in results if level is Level.MUST]
+    if not musts:
+        return Verdict(
+            False,
+            2,
+            f"Could not be judged: no MUST applied to the target in {_requirements(total)}.",
+            counts,
+        )
     broken = [o for o in musts if o not in (Outcome.PASS, Outcome.WAIVED)]
     departures = sum(counts_against(outcome, level) for level, outcome in results)
     if broken:

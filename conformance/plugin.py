@@ -26,15 +26,18 @@ from conformance.known_failures import KnownFailuresError
 from conformance.options import Options
 from conformance.outcomes import Inconclusive, Outcome, SuiteError, counts_against
 from conformance.recovery import Recovery
-from conformance.requirements import PROFILES, Requirement, of_model, requirement_of
+from conformance.requirements import PER_MODEL, PROFILES, Requirement, of_model, requirement_of
 from conformance.run import Planned
 from conformance.targets.client import Client
 from conformance.targets.errors import TargetError
+from conformance.targets.runners.target import RunnerTarget
 from conformance.targets.server import ServerTarget
 from conformance.worker import WorkerState
 
 SUITE_FOLDER = Path(__file__).parent
 RESULT_PROPERTY = "maccord_result"
+RUNNER_AREA = "runner/"
+"""Area of the requirements on a runner; all others are on a server."""
 
 _measured_from = pytest.StashKey[float]()
 _worker = pytest.StashKey[WorkerState]()
@@ -48,6 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--base-url", help="the target: the API's base URL, such as http://127.0.0.1:8000/v1")
     add("--backend", help="the target: a known backend to start (`maccord backends`)")
     add("--backend-python", help="interpreter that has the backend installed already")
+    add("--runner", help="the target: transformers, mlx-lm, vllm, or your own as module:object")
+    add("--runner-python", help="interpreter that has the runner's engine")
+    add("--runner-dtype", help="float32, bfloat16 or float16; by default the engine's own")
     add("--model", help="the model's name at the target; with --backend, what to serve")
     add("--api-key-env", help="name of the environment variable that holds the API key")
     add("--tokenizer", help="folder with the model's tokenizer.json and chat template")
@@ -106,11 +112,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             )
         by_id[found.id] = item
     profile = config.getoption("--profile")
-    unwanted = [i for i, found in stated.items() if profile and profile not in found.profiles]
+    state = config.stash.get(_worker, None)
+    unwanted = [
+        item
+        for item, found in stated.items()
+        if (profile and profile not in found.profiles) or (state and not _fits(found, state))
+    ]
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)
     kept = [item for item in items if item not in set(unwanted)]
     items[:] = sorted(kept, key=lambda item: item in stated and stated[item].alone)
+
+
+def _fits(stated: Requirement, state: WorkerState) -> bool:
+    """Whether a requirement is on targets of this kind: runners, or servers."""
+    return stated.id.startswith(RUNNER_AREA) == isinstance(state.target, RunnerTarget)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -121,6 +137,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 # What a requirement asks for -------------------------------------------------------------------
+
+
+def worker_state(config: pytest.Config) -> WorkerState | None:
+    """What this process holds of the run; None without a target."""
+    return config.stash.get(_worker, None)
 
 
 @pytest.fixture
@@ -136,7 +157,7 @@ def client(request: pytest.FixtureRequest) -> Client:
 @pytest.fixture
 def target(request: pytest.FixtureRequest) -> ServerTarget:
     """What is under test."""
-    return request.config.stash[_worker].target
+    return request.config.stash[_worker].server
 
 
 @pytest.fixture
@@ -148,12 +169,12 @@ def ask(client: Client, target: ServerTarget) -> Ask:
 @pytest.fixture(scope="session")
 def prompts(request: pytest.FixtureRequest) -> Prompts:
     """What to ask the served model, by what a requirement needs of the answer."""
-    return prompts_for(request.config.stash[_worker].target.tokenizer_dir)
+    return prompts_for(request.config.stash[_worker].server.tokenizer_dir)
 
 
 @pytest.fixture(scope="session")
 def _tokenizer(request: pytest.FixtureRequest) -> Tokenizer | None:
-    folder = request.config.stash[_worker].target.tokenizer_dir
+    folder = request.config.stash[_worker].server.tokenizer_dir
     return Tokenizer(Path(folder)) if folder else None
 
 
@@ -188,7 +209,9 @@ def numerics(client: Client, _numerics: Numerics) -> Numerics:
 def _stated(item: pytest.Item) -> Requirement | None:
     """The requirement that an item measures, of the served model where there is a target."""
     stated, state = requirement_of(item), item.config.stash.get(_worker, None)
-    return of_model(stated, state.model) if stated and state else stated
+    if stated is None or state is None or not stated.id.startswith(PER_MODEL):
+        return stated
+    return of_model(stated, state.model)
 
 
 # Outcomes --------------------------------------------------------------------------------------
@@ -211,8 +234,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     recovery = Recovery(
         state.folder,
         state.client,
-        state.target.model,
-        restartable=bool(state.target.command),
+        state.server.model,
+        restartable=bool(state.server.command),
     )
     return (
         yield from recovery.guarded(
@@ -241,9 +264,10 @@ def _result(
 ) -> Result:
     raised = call.excinfo.value if call.excinfo else None
     # A fixture that judges has sent nothing: what the client holds is of the requirement before.
-    exchanges = list(state.client.exchanges) if call.when == "call" else []
+    client = None if isinstance(state.target, RunnerTarget) else state.client
+    exchanges = list(client.exchanges) if client and call.when == "call" else []
     duration_s = call.stop - item.stash.get(_measured_from, call.start)
-    result, lost = judge_call(stated, raised, exchanges, duration_s, state.client)
+    result, lost = judge_call(stated, raised, exchanges, duration_s, client)
     if lost:
         state.folder.set_lost(lost)
     return state.known_failures.apply(result) if state.known_failures else result

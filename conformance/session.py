@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from rich.console import Console
 
@@ -25,7 +27,12 @@ class _Begun:
 
 
 def measure(
-    run: Certification, console: Console, label: str = "", *, processes: int | None = None
+    run: Certification,
+    console: Console,
+    label: str = "",
+    *,
+    processes: int | None = None,
+    parts: Sequence[str] = catalogue.PARTS,
 ) -> Certificate:
     """Measure the requirements of the run's profile, and end the target.
 
@@ -33,6 +40,7 @@ def measure(
         label: stands before what is shown meanwhile.
         processes: how many measure, one of them being this process itself; by default one for each
             request that may be in flight.
+        parts: folders of the suite.
 
     Raises:
         TargetError: the suite cannot be run.
@@ -44,7 +52,7 @@ def measure(
                 run.options.profile or "",
                 *_in(processes or run.options.workers),
             ]
-            catalogue.run_pytest(arguments, [_Begun(run), live])
+            catalogue.run_pytest(arguments, [_Begun(run), live], parts)
     finally:
         run.close()
     if run.certificate is None or live.troubles:

@@ -12,6 +12,7 @@ from conformance.options import Options
 from conformance.outcomes import SuiteError
 from conformance.run import RunFolder
 from conformance.targets.client import Client
+from conformance.targets.runners.target import RunnerTarget
 from conformance.targets.server import ServerTarget, short_name
 
 
@@ -20,7 +21,7 @@ class WorkerState:
 
     def __init__(
         self,
-        target: ServerTarget,
+        target: ServerTarget | RunnerTarget,
         folder: RunFolder,
         options: Options,
         deadline: float,
@@ -38,13 +39,20 @@ class WorkerState:
     @property
     def model(self) -> str:
         """What a person calls the served model."""
-        return short_name(self.options.model or self.target.model)
+        return short_name(self.options.model or self.server.model)
+
+    @property
+    def server(self) -> ServerTarget:
+        """The target. Raises SuiteError where it is no server."""
+        if isinstance(self.target, RunnerTarget):
+            raise SuiteError(f"{self.target.name} is a runner, not a server")
+        return self.target
 
     @property
     def client(self) -> Client:
         if self._client is None:
             client = Client(
-                self.target.base_url,
+                self.server.base_url,
                 api_key=self.options.api_key(),
                 timeout_s=self.options.request_timeout_s,
             )
@@ -67,6 +75,7 @@ class WorkerState:
     def to_json(self) -> str:
         return json.dumps(
             {
+                "kind": "runner" if isinstance(self.target, RunnerTarget) else "server",
                 "target": self.target.to_json(),
                 "folder": str(self.folder.path),
                 "options": self.options.to_json(),
@@ -78,8 +87,9 @@ class WorkerState:
     @classmethod
     def from_json(cls, text: str) -> WorkerState:
         data = json.loads(text)
+        kind = RunnerTarget if data["kind"] == "runner" else ServerTarget
         return cls(
-            ServerTarget.from_json(data["target"]),
+            kind.from_json(data["target"]),
             RunFolder(Path(data["folder"])),
             Options.from_json(data["options"]),
             data["deadline"],

@@ -42,16 +42,20 @@ class Production:
             shown: how many tokens of a position the target shows; the band for the next larger
                 number that was measured is taken, which is never too narrow.
         """
-        measured = min((few for few in noise.SHOWN if shown and few >= shown), default=None)
-        recorded = noise.band(self.noise, self.configuration, shown=measured)
+        measured = _measured(shown)
+        recorded = noise.band_of(self.pairs(), shown=measured)
         reach = _reach(self.configuration, measured)
         scaled = {name: getattr(recorded, name) * reach[name] for name in noise.FIGURES}
         return replace(recorded, **scaled)
 
+    def pairs(self) -> list[Mapping[str, Any]]:
+        """The pairs of recordings that the band is taken from."""
+        return noise.sound(self.noise, self.configuration)
+
     def by_position(self) -> dict[int, float]:
         """The most that KL may come to, from the position that is the key until the next."""
         widest: dict[int, float] = {}
-        for pair in noise.sound(self.noise, self.configuration):
+        for pair in self.pairs():
             for stretch in pair["kl_by_position"]:
                 begin = int(stretch["from"])
                 widest[begin] = max(widest.get(begin, 0.0), float(stretch["max"]))
@@ -64,6 +68,11 @@ def provenance(model: str) -> Mapping[str, Any]:
     text = (CUDA / model / DEFAULT.name / snapshots.PROVENANCE).read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def _measured(shown: int | None) -> int | None:
+    """The number of tokens shown for which there is a band: the next larger one, or all."""
+    return min((few for few in noise.SHOWN if shown and few >= shown), default=None)
 
 
 def names() -> list[str]:

@@ -7,6 +7,7 @@ up to and including that one, and goes on from there, until the whole sequence i
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,7 +32,7 @@ class Walk:
     """What was seen of one prompt.
 
     Attributes:
-        seen: rows after production's own tokens, or None where there are none.
+        seen: rows after production's own tokens, at positions that production has.
         said: the server's own greedy continuation.
         anchors: how often it was led back.
         troubles: sentences: the server failed, or answered what cannot be; `broken`: the requests.
@@ -68,12 +69,12 @@ def walk(
     Raises:
         Refused, Nonsense: the first request shows nothing.
     """
-    sequence = production.token_ids
-    length = production.prompt_length
+    sequence, length = production.token_ids, production.prompt_length
+    wanted = set(production.positions.tolist())
     first = found.route.see(prompt, found.how, max(1, len(sequence) - length))
     walked = Walk(Seen(sequence.tolist(), length), first.token_ids[length:])
-    reached = _take(first, walked.seen)
-    while reached < len(sequence) - 1:
+    reached = _take(first, walked.seen, wanted)
+    while any(position >= reached for position in wanted):
         if walked.anchors == anchors:
             _left_out(walked, len(sequence) - 1 - reached, "the server departs at every turn")
             break
@@ -90,7 +91,7 @@ def walk(
         walked.anchors += 1
         count = len(sequence) - len(anchored.token_ids or ())
         try:
-            reached = _take(found.route.follow(anchored, found.how, count), walked.seen)
+            reached = _take(found.route.follow(anchored, found.how, count), walked.seen, wanted)
         except (Refused, Nonsense) as reason:
             _left_out(walked, count, f"after a departure: {reason}")
             if not _honest(reason, found):
@@ -105,12 +106,13 @@ def _honest(reason: Refused | Nonsense, found: Found) -> bool:
     return isinstance(found.route, Chat) or (isinstance(reason, Refused) and reason.invalid)
 
 
-def _take(found: Seen, into: Seen) -> int:
-    """Takes the rows whose context is production's, and gives how many tokens that context has."""
+def _take(found: Seen, into: Seen, wanted: Container[int]) -> int:
+    """Takes the rows at positions that production has, as far as the context is production's; gives
+    how many tokens that context has."""
     ours, theirs = np.array(into.token_ids), np.array(found.token_ids)
     same = common_prefix(ours, theirs)
     for position, row in found.rows.items():
-        if position < same:
+        if position < same and position in wanted:
             into.rows[position] = row
             if source := found.sources.get(position):
                 into.sources[position] = source

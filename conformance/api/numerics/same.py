@@ -1,14 +1,12 @@
 """The same prompt in two circumstances: how near the server is to itself.
 
-It is held to production's own nearness to itself in one configuration: the pairs of passes in
-`noise.json`, which differ in company, in what was cached, and in how much is read at once.
+It is held to production's nearness to itself; see `conformance.compare.itself`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 from conformance.api.numerics import judging
 from conformance.api.numerics.asking import Asking
@@ -16,7 +14,7 @@ from conformance.api.numerics.compared import Compared
 from conformance.api.numerics.gather import SHOWN
 from conformance.api.numerics.session import Numerics
 from conformance.compare import parity
-from conformance.compare.production import Production
+from conformance.compare.itself import Itself
 from conformance.evidence import Exchange
 from conformance.outcomes import Failed, Inconclusive, Unsupported
 from conformance.recording.endpoint import Lost, Nonsense, Refused
@@ -24,7 +22,8 @@ from conformance.recording.probing import Probing
 from conformance.recording.prompts import Prompt
 from conformance.recording.routes import Continuation, Dialect, Generated, Route
 from conformance.recording.rows import Seen
-from fixtures.snapshots import Recorded, Snapshot, noise
+from fixtures.snapshots import Recorded
+from fixtures.snapshots.configurations import DEFAULT
 
 COUNT = 16
 """Tokens after a prompt."""
@@ -154,24 +153,14 @@ def _same(
         Inconclusive: too little could be compared.
     """
     reference, seen = _recorded(first), _recorded(second)
-    own = _itself(numerics.production, reference)
+    # A server does not say its dtype; production's band for its default is the wider one.
+    own = Itself.of(numerics.production, DEFAULT.dtype, reference)
 
     def exchange(prompt: str, position: int) -> Exchange | None:
         return second[prompt].sources.get(position)
 
     compared = Compared(parity.compare(own, seen), reference, seen, exchange)
     judging.within(compared, numerics.client, before=otherwise)
-
-
-def _itself(production: Production, reference: Mapping[str, Recorded]) -> Production:
-    """As though the server's own recordings were production's, in one configuration."""
-    name = production.configuration
-    pairs = noise.around(production.noise, name, [name])
-    return replace(
-        production,
-        snapshot=Snapshot(reference, production.snapshot.provenance),
-        noise={**production.noise, "pairs": pairs},
-    )
 
 
 def _recorded(found: Mapping[str, Seen | Recorded]) -> dict[str, Recorded]:

@@ -40,6 +40,7 @@ class Numerics:
         shown: int | None = None,
         production: Production | None = None,
     ) -> None:
+        self._target = state.server
         self._state, self._route, self._shown = state, route, shown or SHOWN
         self._production = production
         self._stack = ExitStack()
@@ -55,7 +56,7 @@ class Numerics:
     @cached_property
     def production(self) -> Production:
         """Production with the served model. Raises Inconclusive where it is not on file."""
-        return self._production or production_of(self._state.target)
+        return self._production or production_of(self._target)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -114,7 +115,7 @@ class Numerics:
     @cached_property
     def endpoint(self) -> Endpoint:
         """The server's API, for requests with logprobs."""
-        target, options = self._state.target, self._state.options
+        target, options = self._target, self._state.options
         endpoint = Endpoint(
             target.base_url,
             target.model,
@@ -126,7 +127,7 @@ class Numerics:
 
     @property
     def _folder(self) -> Path:
-        return Path(self._state.target.tokenizer_dir or "")
+        return Path(self._target.tokenizer_dir or "")
 
     def _gather(self) -> dict[str, Any]:
         try:
@@ -137,7 +138,7 @@ class Numerics:
                 route=self._route,
                 shown=self._shown,
                 workers=self._state.options.workers,
-                context=self._state.target.max_model_len,
+                context=self._target.max_model_len,
             )
         except Lost as lost:
             raise lost.failure from None
