@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -141,7 +140,7 @@ class Numerics:
                 self._folder,
                 route=self._route,
                 shown=self._shown,
-                workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
+                workers=self._state.options.workers,
                 context=self._target.max_model_len,
             )
         except Lost as lost:
