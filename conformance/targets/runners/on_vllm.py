@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from conformance.targets.runners.checkpoint import stop_tokens
-from conformance.targets.runners.contract import CHUNKS, Logits, Refused, Sequences, Way
+from conformance.targets.runners.contract import CHUNKS, Logits, Refused, Sequences, Way, raised
 from conformance.targets.runners.rows import recorded
 from conformance.targets.runners.ways import shared
 from fixtures.snapshots import Recorded, SnapshotError
@@ -140,8 +140,7 @@ class VllmRunner:
         except SnapshotError as error:
             raise Refused(str(error)) from error
         except Exception as error:  # It raises what it likes.
-            said = " ".join(str(error).split())[:400]
-            raise Refused(f"vLLM does not load it: {type(error).__name__}: {said}") from error
+            raise Refused(f"vLLM does not load it: {raised(error)}") from error
         # See `fixtures.snapshots.record.warm_up`: the first prompt must be no single token.
         engine.run({"": self._asked([2 + place % 64 for place in range(300)], 2)})
         return engine
