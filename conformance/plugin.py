@@ -6,6 +6,7 @@ finds or starts the target once and every worker uses it; results travel back wi
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Generator
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from conformance.api.ask import Ask
+from conformance.api.numerics.session import Numerics
 from conformance.api.prompts import Prompts, prompts_for
 from conformance.certify import Certification
 from conformance.compare.tokens import Tokenizer
@@ -24,7 +26,7 @@ from conformance.known_failures import KnownFailuresError
 from conformance.options import Options
 from conformance.outcomes import Inconclusive, Outcome, SuiteError, counts_against
 from conformance.recovery import Recovery
-from conformance.requirements import PROFILES, Requirement, requirement_of
+from conformance.requirements import PER_MODEL, PROFILES, Requirement, of_model, requirement_of
 from conformance.run import Planned
 from conformance.targets.client import Client
 from conformance.targets.errors import TargetError
@@ -61,6 +63,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--report", help="folder for certificate.json, junit.xml and report.html")
     add("--request-timeout", type=float, default=60.0, help="deadline of one request, seconds")
     add("--run-deadline", type=float, default=3600.0, help="deadline of the whole run, seconds")
+    # For tests of the numerics profile: one route to the evidence, and how much is seen on it.
+    add("--numerics-route", help=argparse.SUPPRESS)
+    add("--numerics-shown", type=int, help=argparse.SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -127,7 +132,7 @@ def _fits(stated: Requirement, state: WorkerState) -> bool:
 def pytest_collection_finish(session: pytest.Session) -> None:
     state = session.config.stash.get(_worker, None)
     if state is not None and _is_first_worker(session.config):
-        found = ((item.nodeid, requirement_of(item)) for item in session.items)
+        found = ((item.nodeid, _stated(item)) for item in session.items)
         state.folder.set_planned([Planned(nodeid, stated) for nodeid, stated in found if stated])
 
 
@@ -184,12 +189,37 @@ def tokenizer(_tokenizer: Tokenizer | None) -> Tokenizer:
     return _tokenizer
 
 
+@pytest.fixture(scope="session")
+def _numerics(request: pytest.FixtureRequest) -> Generator[Numerics]:
+    numerics = Numerics(
+        request.config.stash[_worker],
+        route=request.config.getoption("--numerics-route"),
+        shown=request.config.getoption("--numerics-shown"),
+    )
+    yield numerics
+    numerics.close()
+
+
+@pytest.fixture
+def numerics(client: Client, _numerics: Numerics) -> Numerics:
+    """What the run saw of the target's distribution, and production's."""
+    return _numerics
+
+
+def _stated(item: pytest.Item) -> Requirement | None:
+    """The requirement that an item measures, of the served model where there is a target."""
+    stated, state = requirement_of(item), item.config.stash.get(_worker, None)
+    if stated is None or state is None or not stated.id.startswith(PER_MODEL):
+        return stated
+    return of_model(stated, state.model)
+
+
 # Outcomes --------------------------------------------------------------------------------------
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    stated, state = requirement_of(item), item.config.stash.get(_worker, None)
+    stated, state = _stated(item), item.config.stash.get(_worker, None)
     if stated is None or state is None:
         return (yield)
 
@@ -219,7 +249,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    stated, state = requirement_of(item), item.config.stash.get(_worker, None)
+    stated, state = _stated(item), item.config.stash.get(_worker, None)
     if stated is None or state is None:
         return report
     if call.when == "call" or (call.when == "setup" and call.excinfo is not None):

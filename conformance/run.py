@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from conformance.evidence import Result
 from conformance.judging import result
 from conformance.outcomes import Level, SuiteError
+from conformance.report.certificate import check_comparison
 from conformance.requirements import Requirement
 
 
@@ -61,7 +64,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         stale = (
             self.results_file, self._parities, self._lost, self._planned, self._restarts,
-            self._restart_wanted,
+            self._restart_wanted, *self.path.glob("shared-*"),
         )  # fmt: skip
         for file in stale:
             file.unlink(missing_ok=True)
@@ -85,10 +88,16 @@ class RunFolder:
         """Append what a comparison with production came to, from any of the run's processes.
 
         Args:
-            found: `Parity.to_json()` with "scope" and what belongs to it; see
-                `conformance.report.numerics`.
+            found: `Parity.to_json()` with "scope" and what belongs to it, as `comparison` in the
+                certificate's JSON Schema.
+
+        Raises:
+            CertificateError: it is not as the schema says.
+            ValueError: it holds a number that JSON does not have.
         """
-        line = f"{json.dumps(found)}\n".encode()
+        text = json.dumps(found, allow_nan=False)
+        check_comparison(json.loads(text))
+        line = f"{text}\n".encode()
         with self._parities.open("ab", buffering=0) as file:
             file.write(line)  # at once: several workers append, and their lines must not mix
 
@@ -101,6 +110,21 @@ class RunFolder:
             with suppress(ValueError):
                 found.append(json.loads(line))
         return found
+
+    def shared(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What the first process that asks makes, and all others read.
+
+        Whatever `make` raises is raised, and the next process tries again.
+        """
+        file = self.path / f"shared-{name}.json"
+        with FileLock(self.path / f"shared-{name}.lock"):
+            if not file.is_file():
+                made = json.dumps(make())
+                fresh = file.with_suffix(".new")
+                fresh.write_text(made)
+                fresh.replace(file)
+            found: dict[str, Any] = json.loads(file.read_text())
+            return found
 
     def set_planned(self, planned: list[Planned]) -> None:
         """Note the requirements of the run before the first is measured."""

@@ -63,6 +63,36 @@ def test_large_comparisons_of_several_workers_do_not_mix(folder: RunFolder) -> N
     assert len(folder.parities()) == 60
 
 
+def _share(path: Path, made: object) -> None:
+    def make() -> dict[str, int]:
+        with made.get_lock():  # type: ignore[attr-defined]
+            made.value += 1  # type: ignore[attr-defined]
+        time.sleep(0.2)
+        return {"answer": 42}
+
+    assert RunFolder(path).shared("thing", make) == {"answer": 42}
+
+
+def test_what_is_shared_is_made_once(folder: RunFolder) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    made = spawn.Value("i", 0)
+    sharers = [spawn.Process(target=_share, args=(folder.path, made)) for _ in range(3)]
+    for sharer in sharers:
+        sharer.start()
+    for sharer in sharers:
+        sharer.join(30)
+    assert [sharer.exitcode for sharer in sharers] == [0, 0, 0]
+    assert made.value == 1
+    folder.reset()
+    assert folder.shared("thing", lambda: {"answer": 43}) == {"answer": 43}
+
+
+def test_what_could_not_be_made_is_tried_again(folder: RunFolder) -> None:
+    with pytest.raises(ZeroDivisionError):
+        folder.shared("thing", lambda: {"answer": 1 // 0})
+    assert folder.shared("thing", lambda: {"answer": 42}) == {"answer": 42}
+
+
 def test_the_first_reason_for_a_loss_stays(folder: RunFolder) -> None:
     folder.set_lost("first")
     folder.set_lost("second")

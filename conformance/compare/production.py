@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -38,11 +39,15 @@ class Production:
         found to lack when one of the recorded configurations is left out.
 
         Args:
-            shown: how many tokens of a position the target shows; the band for the next larger
-                number that was measured is taken, which is never too narrow.
+            shown: how many tokens of a position the target shows, all if None. Between two numbers
+                that were measured, the wider band of the two is taken, figure by figure.
         """
-        measured = min((few for few in noise.SHOWN if shown and few >= shown), default=None)
-        recorded, reach = noise.band_of(self.pairs(), shown=measured), self.reach(measured)
+        found = [self._band(few) for few in sorted(_measured(shown), key=str)]
+        widest = {name: max(getattr(each, name) for each in found) for name in noise.FIGURES}
+        return replace(found[0], **widest)
+
+    def _band(self, shown: int | None) -> Band:
+        recorded, reach = noise.band_of(self.pairs(), shown=shown), self.reach(shown)
         scaled = {name: getattr(recorded, name) * reach[name] for name in noise.FIGURES}
         return replace(recorded, **scaled)
 
@@ -63,6 +68,22 @@ class Production:
                 widest[begin] = max(widest.get(begin, 0.0), float(stretch["max"]))
         reach = self.reach(None)["kl_max"]
         return {begin: widest[begin] * reach for begin in sorted(widest)}
+
+
+def provenance(model: str) -> Mapping[str, Any]:
+    """Of the snapshot of production's default: the content of `snapshot.json`."""
+    text = (CUDA / model / DEFAULT.name / snapshots.PROVENANCE).read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _measured(shown: int | None) -> set[int | None]:
+    """The numbers of tokens on both sides of one for which bands were measured; None means all."""
+    if shown is None:
+        return {None}
+    fewer = max((few for few in noise.SHOWN if few <= shown), default=min(noise.SHOWN))
+    more = min((few for few in noise.SHOWN if few >= shown), default=None)
+    return {fewer, more}
 
 
 def names() -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Self
 
-from conformance.evidence import clip, redact
+from conformance.evidence import Exchange, clip, redact
 from conformance.outcomes import Failed
 from conformance.targets.client import Client, Response, TransportFailure, Unreachable
 from conformance.targets.errors import TargetError
@@ -20,6 +21,14 @@ MESSAGE_LIMIT = 200
 
 class RecordingError(TargetError):
     """Nothing can be recorded; one sentence for the person who asked."""
+
+
+class Lost(RecordingError):
+    """The server cannot be reached any more; `failure` is what came of the request."""
+
+    def __init__(self, failure: TransportFailure) -> None:
+        super().__init__(f"The server was lost: {failure}.")
+        self.failure = failure
 
 
 class Refused(Exception):
@@ -38,10 +47,27 @@ class Nonsense(Exception):
 
 
 class Endpoint:
-    """An OpenAI-compatible API and, where its path ends in /v1, what vLLM serves beside it."""
+    """An OpenAI-compatible API and, where its path ends in /v1, what vLLM serves beside it.
 
-    def __init__(self, base_url: str, model: str, *, api_key: str | None, timeout_s: float) -> None:
-        self.model = model
+    Args:
+        lenient: what is not permitted is refused, as what is not there; else it ends all.
+
+    Attributes:
+        requests: how many were answered by the API itself.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        *,
+        api_key: str | None,
+        timeout_s: float,
+        lenient: bool = False,
+    ) -> None:
+        self.model, self._lenient = model, lenient
+        self.requests = 0
+        self._mine = threading.local()
         self._secrets = [api_key] if api_key else []
         options: dict[str, Any] = {"timeout_s": timeout_s, "body_limit": BODY_LIMIT}
         self._api = Client(base_url, api_key=api_key, **options)
@@ -58,6 +84,12 @@ class Endpoint:
         if self._root:
             self._root.__exit__(*exc)
         self._api.__exit__(*exc)
+
+    @property
+    def last(self) -> Exchange | None:
+        """The last request of this thread that was answered, as evidence."""
+        found: Exchange | None = getattr(self._mine, "last", None)
+        return found
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to a request, with the model's name added to it.
@@ -96,12 +128,14 @@ class Endpoint:
         try:
             response = client.request(method, path, json=body)
         except Unreachable as failure:
-            raise RecordingError(f"The server was lost: {failure}.") from None
+            raise Lost(failure) from None
         except TransportFailure as failure:
             raise Refused(str(failure)) from None
         finally:
             client.exchanges.clear()
-        if response.status in (401, 403):
+        self._mine.last = response.exchange
+        self.requests += client is self._api
+        if response.status in (401, 403) and not self._lenient:
             raise RecordingError(f"The server refuses access (status {response.status}).")
         if response.status != 200:
             said = f"status {response.status}: {self._message(response)}"

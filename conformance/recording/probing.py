@@ -15,7 +15,8 @@ LADDER = (100, 50, 20, 10, 5, 1)
 """Alternatives a position that are tried after a refusal that names no limit."""
 
 PROBED = 4
-"""Tokens that a prompt should have to try a route with it: few, and some inside."""
+"""Tokens that a prompt should have to try a route with it, and that are generated after it: few,
+and some inside; one alone may stand among alternatives whose names leave open which they are."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Probing:
         before = ""
         while True:
             try:
-                seen = route.see(prompt, how, 1)
+                seen = route.see(prompt, how, PROBED)
                 break
             except Refused as refused:
                 named = _below(how.asked, map(int, re.findall(r"\d+", str(refused))))

@@ -33,6 +33,9 @@ EXTRAS: dict[str, Any] = {
 }
 """What vLLM knows beyond that; a server that refuses them is asked without."""
 
+GO_ON: dict[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
+"""With these vLLM's chat endpoint goes on with the answer that a conversation ends with."""
+
 REPLAYED = 32
 """Prefixes of one prompt that are asked for at most."""
 
@@ -80,10 +83,32 @@ class Route:
         """
         raise NotImplementedError
 
+    def follow(self, prompt: Prompt, how: Dialect, count: int) -> Seen:
+        """Asks for `count` greedy tokens after a prompt, and for nothing inside it.
+
+        Raises:
+            Refused, Nonsense: as `see`.
+        """
+        answer = self._ask(
+            COMPLETIONS, how, prompt=self._sent(prompt), max_tokens=count, logprobs=how.asked
+        )
+        return self._followed(prompt, answer, how)
+
     # What they share --------------------------------------------------------------------------
 
     def _ask(self, path: str, how: Dialect, **fields: Any) -> dict[str, Any]:
         return self.endpoint.post(path, {**PLAIN, **(EXTRAS if how.extras else {}), **fields})
+
+    def _sent(self, prompt: Prompt) -> Any:
+        """What `prompt` is for this route."""
+        return list(prompt.token_ids or ())
+
+    def _followed(self, prompt: Prompt, answer: dict[str, Any], how: Dialect) -> Seen:
+        """What was generated after a prompt."""
+        (choice,) = answers.choices(answer, 1)
+        seen = self._begin(prompt, answer, choice)
+        self._continue(seen, answers.scored_tokens(choice), answers.generated_ids(choice), how)
+        return seen
 
     def _begin(self, prompt: Prompt, answer: dict[str, Any], choice: dict[str, Any]) -> Seen:
         """Nothing seen yet of a prompt whose ids are known, from here or from the answer."""
@@ -101,6 +126,8 @@ class Route:
     def _add(self, seen: Seen, position: int, scored: Scored, how: Dialect) -> None:
         try:
             seen.rows[position] = row_of(scored, self.names, how.asked, how.given)
+            if source := self.endpoint.last:
+                seen.sources[position] = source
         except Unknown as reason:
             seen.left_out[str(reason)] += 1
 
@@ -157,7 +184,7 @@ class PromptLogprobs(Route):
         answer = self._ask(
             COMPLETIONS,
             how,
-            prompt=list(prompt.token_ids or ()),
+            prompt=self._sent(prompt),
             max_tokens=continued,
             logprobs=how.asked,
             prompt_logprobs=how.asked,
@@ -178,9 +205,6 @@ class Echo(Route):
 
     def fits(self, prompt: Prompt) -> bool:
         return prompt.token_ids is not None
-
-    def _sent(self, prompt: Prompt) -> Any:
-        return list(prompt.token_ids or ())
 
     def see(self, prompt: Prompt, how: Dialect, continued: int) -> Seen:
         answer = self._ask(
@@ -249,32 +273,23 @@ class Replay(Route):
         return prompt.token_ids is not None
 
     def see(self, prompt: Prompt, how: Dialect, continued: int) -> Seen:
-        ids = list(prompt.token_ids or ())
-        (answer,) = self._completions([ids], how, continued)
-        (choice,) = answers.choices(answer, 1)
-        seen = self._begin(prompt, answer, choice)
-        self._continue(seen, answers.scored_tokens(choice), answers.generated_ids(choice), how)
+        seen = self.follow(prompt, how, continued)
+        ids = self._sent(prompt)
         inner = replayed(prompt.golden, len(ids))
-        if inner:
-            prefixes = [ids[: position + 1] for position in inner]
-            found = [
-                choice
-                for answer in self._completions(prefixes, how, 1)
-                for choice in answers.choices(answer, len(prefixes) if how.together else 1)
-            ]
-            for position, choice in zip(inner, found, strict=True):
+        size = len(inner) if how.together else 1
+        for begin in range(0, len(inner), size or 1):
+            batch = inner[begin : begin + size]
+            prefixes: list[Any] = [ids[: position + 1] for position in batch]
+            answer = self._ask(
+                COMPLETIONS,
+                how,
+                prompt=prefixes if len(prefixes) > 1 else prefixes[0],
+                max_tokens=1,
+                logprobs=how.asked,
+            )
+            for position, choice in zip(batch, answers.choices(answer, len(batch)), strict=True):
                 self._add_replayed(seen, position, answers.scored_tokens(choice), how)
         return seen
-
-    def _completions(
-        self, prefixes: list[list[int]], how: Dialect, count: int
-    ) -> list[dict[str, Any]]:
-        """One answer for all prefixes, or one for each."""
-        batches: list[Any] = prefixes
-        if how.together and len(prefixes) > 1:
-            batches = [prefixes]
-        options: dict[str, Any] = {"max_tokens": count, "logprobs": how.asked}
-        return [self._ask(COMPLETIONS, how, prompt=batch, **options) for batch in batches]
 
     def _add_replayed(
         self, seen: Seen, position: int, scored: Sequence[Scored | None], how: Dialect
@@ -283,6 +298,19 @@ class Replay(Route):
             seen.left_out["no token was generated there"] += 1
         else:
             self._add(seen, position, scored[0], how)
+
+
+class Generated(Route):
+    """The greedy continuation of token ids: what `Replay` sees in its first request."""
+
+    name = "generated"
+    unseen = "Positions inside the prompts."
+
+    def fits(self, prompt: Prompt) -> bool:
+        return prompt.token_ids is not None
+
+    def see(self, prompt: Prompt, how: Dialect, continued: int) -> Seen:
+        return self.follow(prompt, how, continued)
 
 
 class Continuation(Route):
@@ -294,36 +322,41 @@ class Continuation(Route):
     def fits(self, prompt: Prompt) -> bool:
         return prompt.text is not None
 
+    def _sent(self, prompt: Prompt) -> Any:
+        return prompt.text
+
     def see(self, prompt: Prompt, how: Dialect, continued: int) -> Seen:
-        answer = self._asked(prompt, how, continued)
-        (choice,) = answers.choices(answer, 1)
-        seen = self._begin(prompt, answer, choice)
-        self._continue(seen, answers.scored_tokens(choice), answers.generated_ids(choice), how)
-        return seen
-
-    def _asked(self, prompt: Prompt, how: Dialect, continued: int) -> dict[str, Any]:
-        return self._ask(
-            COMPLETIONS, how, prompt=prompt.text, max_tokens=continued, logprobs=how.asked
-        )
+        return self.follow(prompt, how, continued)
 
 
-class Chat(Continuation):
+class Chat(Route):
     """The greedy answer of the chat endpoint."""
 
     name = "chat"
+    unseen = Continuation.unseen
 
     def fits(self, prompt: Prompt) -> bool:
         return prompt.messages is not None
 
-    def _asked(self, prompt: Prompt, how: Dialect, continued: int) -> dict[str, Any]:
-        return self._ask(
+    def see(self, prompt: Prompt, how: Dialect, continued: int) -> Seen:
+        return self.follow(prompt, how, continued)
+
+    def follow(self, prompt: Prompt, how: Dialect, count: int) -> Seen:
+        """As `Route.follow`; an answer that the prompt ends with is gone on with."""
+        messages = prompt.messages or []
+        begun = messages[-1]["role"] == "assistant" if messages else False
+        if begun and not how.extras:
+            raise Refused("an answer that has begun is not gone on with")
+        answer = self._ask(
             CHAT,
             how,
-            messages=prompt.messages,
-            max_tokens=continued,
+            messages=messages,
+            max_tokens=count,
             logprobs=True,
             top_logprobs=how.asked,
+            **(GO_ON if begun else {}),
         )
+        return self._followed(prompt, answer, how)
 
 
 ROUTES: tuple[type[Route], ...] = (PromptLogprobs, Echo, Replay, EchoText, Continuation, Chat)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conformance.compare.logprobs import ROUNDING
+from conformance.evidence import Exchange
 from conformance.recording.endpoint import Nonsense
 from conformance.recording.names import TokenNames, Unknown
 from fixtures.snapshots import Recorded
@@ -43,12 +44,14 @@ class Seen:
         token_ids: the prompt, and what was generated after it.
         rows: by position; the row after `token_ids[: position + 1]`.
         left_out: positions that were shown and are not recorded, by the reason for it.
+        sources: by position, the request that showed the row, where it is known.
     """
 
     token_ids: list[int]
     prompt_length: int
     rows: dict[int, Row] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
+    sources: dict[int, Exchange] = field(default_factory=dict)
 
     def recorded(self) -> Recorded:
         """As a snapshot holds it: a logprob is a logit whose logsumexp is 0."""

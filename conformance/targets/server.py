@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.targets.environment import backend_version, clean_environment, prepare
-from conformance.targets.errors import TargetError
+from conformance.targets.errors import NotServed, TargetError
 from conformance.targets.ports import HOST, free_port, require_free
 from conformance.targets.probe import NoModelList, probe
 from conformance.targets.process import BackendProcess
@@ -20,6 +21,9 @@ from conformance.targets.warm_up import warm_up
 from fixtures.models.cache import weights_sha256
 
 FIRST_ANSWER_TIMEOUT_S = 60.0
+
+MAX_MODEL_LEN = 2048
+"""Context length that a backend is started with: more than any requirement needs."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,11 @@ class StartedServer:
 
     target: ServerTarget
     restart: Callable[[], None]
+
+
+def short_name(model: str) -> str:
+    """What a person calls a model: the last element of a path, or of a hub's name."""
+    return model.rstrip("/").rsplit("/", 1)[-1]
 
 
 def running(
@@ -125,7 +134,8 @@ def started(
         python: an interpreter that already has the backend.
 
     Raises:
-        TargetError: the backend cannot be installed, started or reached.
+        NotServed: it cannot be had to serve the model.
+        TargetError: the backend cannot be installed or started.
         ValueError: the recipe's backend is external; use `running`.
     """
     if recipe.start is None:
@@ -142,6 +152,7 @@ def started(
         "python": str(interpreter),
         "model": str(weights),
         "name": model_name,
+        "max_model_len": str(_max_model_len(weights)),
         "host": HOST,
         "port": str(port),
         "scratch": str(scratch.resolve()),
@@ -157,14 +168,20 @@ def started(
         health_url=f"http://{HOST}:{port}{recipe.start.health}",
         log_path=log_path,
         ready_timeout_s=recipe.start.ready_timeout_s,
+        gives_up=recipe.start.gives_up,
         env=env,
         progress=progress,
     ) as process:
-        target = running(
-            f"http://{HOST}:{port}{recipe.base_path}",
-            model=_fill(recipe.start.served_model, values),
-            timeout_s=30.0,
-        )
+        try:
+            target = running(
+                f"http://{HOST}:{port}{recipe.base_path}",
+                model=_fill(recipe.start.served_model, values),
+                timeout_s=30.0,
+            )
+        except TargetError as error:
+            refused = error.refused if isinstance(error, NotServed) else True
+            what = f"starts, and cannot be used: {str(error).rstrip('.')}"
+            raise process.failure(what, refused=refused) from None
         target = replace(
             target,
             name=recipe.name,
@@ -193,6 +210,16 @@ def _weights(recipe: Recipe, model_dir: Path) -> Path:
     if not expected:
         raise TargetError(f"{recipe.name} needs {recipe.model_format} weights; see {model_dir}.")
     return path
+
+
+def _max_model_len(weights: Path) -> int:
+    """`MAX_MODEL_LEN`, or the checkpoint's own where that is shorter: vLLM refuses more."""
+    try:
+        config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return MAX_MODEL_LEN
+    own = (config.get("text_config") or config).get("max_position_embeddings")
+    return min(own, MAX_MODEL_LEN) if isinstance(own, int) else MAX_MODEL_LEN
 
 
 def _fill(text: str, values: dict[str, str]) -> str:

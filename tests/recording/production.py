@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 WORDS = ["<unk>", *"abcdefghijklmnopqrstuvwxyz", "▁z"]
 """The last has the text of the one before: Metaspace decodes both to "z"."""
@@ -25,6 +25,8 @@ WORDS = ["<unk>", *"abcdefghijklmnopqrstuvwxyz", "▁z"]
 END = 3
 CONTEXT = 400
 Body = dict[str, Any]
+Model = Callable[[list[int]], list[float]]
+"""Token ids to the log probabilities of all tokens after them."""
 
 
 def logprobs_after(ids: list[int]) -> list[float]:
@@ -35,11 +37,11 @@ def logprobs_after(ids: list[int]) -> list[float]:
     return [logit - total for logit in logits]
 
 
-def greedy(ids: list[int], count: int) -> list[int]:
+def greedy(ids: list[int], count: int, model: Model = logprobs_after) -> list[int]:
     """`count` tokens after these, fewer where the model ends."""
     found: list[int] = []
     while len(found) < count and END not in found:
-        scores = logprobs_after([*ids, *found])
+        scores = model([*ids, *found])
         found.append(scores.index(max(scores)))
     return found
 
@@ -49,12 +51,14 @@ class Offers:
     """What the API has.
 
     Attributes:
-        missing: status of what is not there.
+        missing: status of what is not there; `refusal`: of what is refused.
         extras: whether vLLM's parameters are "honoured", "ignored" or "refused".
         limit: alternatives a position that are allowed; more are refused.
         cap: alternatives that are given without a word, where more are allowed.
         names_limit: whether a refusal says what the limit is.
-        duplicate: whether the token "▁z" comes up in place of "y".
+        goes_on: whether the chat endpoint can go on with an answer that a conversation ends with.
+        text: whether answers have a text, as `spoken` spells it.
+        model: what it computes.
     """
 
     prompt_logprobs: bool = True
@@ -66,10 +70,14 @@ class Offers:
     chat: bool = True
     tokenize: bool = True
     missing: int = 404
+    refusal: int = 400
     extras: str = "honoured"
     limit: int = 20
     cap: int | None = None
     names_limit: bool = True
+    goes_on: bool = True
+    text: bool = False
+    model: Model = logprobs_after
     bend: Callable[[Body, Body], Any] = lambda answer, body: answer
 
 
@@ -91,13 +99,21 @@ def serving(offers: Offers | None = None) -> Iterator[str]:
         server.server_close()
 
 
-def checkpoint(folder: Path, words: list[str] = WORDS) -> Path:
-    """A folder with the tokenizer, as a platform team has it."""
+def checkpoint(folder: Path, words: list[str] = WORDS, *, spaced: bool = False) -> Path:
+    """A folder with the tokenizer, as a platform team has it.
+
+    Args:
+        spaced: its text of several tokens can be read again, and the end is a special token.
+    """
     tokenizer = Tokenizer(
         models.WordLevel({word: id for id, word in enumerate(words)}, unk_token="<unk>")
     )
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.decoder = decoders.Metaspace()
+    if spaced:
+        tokenizer.add_special_tokens([AddedToken(words[END], single_word=True, special=True)])
+        apart = decoders.WordPiece(prefix="##", cleanup=False)
+        tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", ""), apart])
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "config.json").write_text(json.dumps({"vocab_size": len(words)}))
@@ -108,6 +124,11 @@ def checkpoint(folder: Path, words: list[str] = WORDS) -> Path:
 
 def tokenized(text: str) -> list[int]:
     return [WORDS.index(word) if word in WORDS else 0 for word in text.split()]
+
+
+def spoken(ids: list[int]) -> str:
+    """The text of an answer; its end is not said."""
+    return " ".join(_name(id, False) for id in ids if id != END)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -139,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             found = answer(body)
         except Refusal as refusal:
-            return self._send(400, {"error": {"message": str(refusal)}})
+            return self._send(self.offers.refusal, {"error": {"message": str(refusal)}})
         self._send(200, self.offers.bend(found, body))
 
     def _send(self, status: int, answer: Any) -> None:
@@ -155,6 +176,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _ids(self, body: Body) -> list[int]:
         if "messages" in body:
+            if body["messages"][-1]["role"] == "assistant" and not (
+                self.offers.goes_on and body.get("continue_final_message")
+            ):
+                body = {"messages": [*body["messages"], {"content": "a"}]}  # a turn of its own
             return tokenized(" ".join(message["content"] for message in body["messages"]))
         if isinstance(body["prompt"], list) and not self.offers.ids:
             raise Refusal("prompt must be a text")
@@ -183,15 +208,17 @@ class _Handler(BaseHTTPRequestHandler):
             "prompt_tokens": sum(choice.pop("prompt_tokens") for choice in found),
             "completion_tokens": sum(choice.pop("completion_tokens") for choice in found),
         }
-        return {"choices": found[::-1], "usage": usage}
+        usage["total_tokens"] = sum(usage.values())
+        return {**_about("text_completion"), "choices": found[::-1], "usage": usage}
 
     def _completion(self, body: Body) -> Body:
         vllm = self._check(body, body.get("logprobs"), body.get("prompt_logprobs"))
         if body.get("echo") and not self.offers.echo:
             raise Refusal("echo is not supported")
         ids = self._ids(body)
-        said = greedy(ids, body["max_tokens"])
-        choice: Body = {"prompt_tokens": len(ids), "completion_tokens": len(said), "text": "…"}
+        said = greedy(ids, body["max_tokens"], self.offers.model)
+        choice: Body = {"prompt_tokens": len(ids), "completion_tokens": len(said)}
+        choice |= {"finish_reason": "stop", "text": spoken(said) if self.offers.text else "…"}
         if vllm:
             choice |= {"prompt_token_ids": ids, "token_ids": said}
         if self.offers.prompt_logprobs and body.get("prompt_logprobs"):
@@ -217,17 +244,20 @@ class _Handler(BaseHTTPRequestHandler):
     def _chat(self, body: Body) -> Body:
         vllm = self._check(body, body.get("top_logprobs"))
         ids = self._ids(body)
-        said = greedy(ids, body["max_tokens"])
+        said = greedy(ids, body["max_tokens"], self.offers.model)
         whole = ids + said
         content = []
         for place in range(len(ids), len(whole)):
-            top = dict(self._top(whole, place, {"logprobs": body["top_logprobs"]}))
+            top = dict(self._top(whole, place, {"logprobs": body.get("top_logprobs", 1)}))
             entries = [{"token": _name(id, vllm), "logprob": value} for id, value in top.items()]
             own = next(e for e in entries if e["token"] == _name(whole[place], vllm))
             content.append({**own, "top_logprobs": entries})
-        choice: Body = {"index": 0, "message": {"content": "…"}}
+        text = spoken(said) if self.offers.text else "…"
+        message = {"role": "assistant", "content": text}
+        choice: Body = {"index": 0, "finish_reason": "stop", "message": message}
         choice["logprobs"] = {"content": content} if self.offers.logprobs else None
-        answer: Body = {"choices": [choice], "usage": {"prompt_tokens": len(ids)}}
+        usage = {"prompt_tokens": len(ids), "completion_tokens": len(said), "total_tokens": 0}
+        answer: Body = {**_about("chat.completion"), "choices": [choice], "usage": usage}
         if vllm:
             choice["token_ids"] = said
             answer["prompt_token_ids"] = ids
@@ -235,11 +265,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _top(self, ids: list[int], place: int, body: Body) -> list[tuple[int, float]]:
         """The token at a place and the likeliest instead of it, in no order, as vLLM's are."""
-        scores = logprobs_after(ids[:place])
+        scores = self.offers.model(ids[:place])
         ranked = sorted(range(len(scores)), key=lambda id: -scores[id])
-        count = min(body["logprobs"], self.offers.cap or body["logprobs"])
+        asked = body.get("logprobs") or 1
+        count = min(asked, self.offers.cap or asked)
         kept = dict.fromkeys([ids[place], *ranked[:count]])
         return [(id, scores[id]) for id in kept]
+
+
+def _about(kind: str) -> Body:
+    return {"id": "1", "object": kind, "created": 0, "model": "prod"}
 
 
 def _name(id: int, as_id: bool) -> str:
