@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from conformance.requirements import Requirement, requirement_of
+from conformance.compare import production
+from conformance.requirements import Requirement, of_model, requirement_of
 
 SUITE = Path(__file__).parent
 PARTS = ("api", "serving")
@@ -50,14 +52,19 @@ def run_pytest(
         os.environ.update(kept)
 
 
-def known_ids() -> set[str]:
-    """The id of every requirement, collected by a process of its own.
+@cache
+def known_ids() -> frozenset[str]:
+    """The id of every requirement, and of each of its models where it is one of a model each.
 
-    Inside a running pytest a second collection would disturb the first.
+    They are collected by a process of its own: inside a running pytest a second collection would
+    disturb the first.
     """
     command = [sys.executable, "-m", "conformance", "requirements", "--json"]
-    listed = subprocess.run(command, capture_output=True, check=True)
-    return {stated["id"] for stated in json.loads(listed.stdout)}
+    listed = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    stated = [
+        Requirement(**{**each, "profiles": tuple(each["profiles"])}) for each in listed
+    ]  # fmt: skip
+    return frozenset(of_model(each, model).id for each in stated for model in production.names())
 
 
 class _Collector:

@@ -27,11 +27,11 @@ from conformance.report import write_report
 from conformance.report.facts import machine_facts, suite_facts
 from conformance.run import RunFolder
 from conformance.targets import recipes
-from conformance.targets.errors import TargetError
-from conformance.targets.progress import Display, Progress, quiet
+from conformance.targets.errors import NotServed, TargetError
+from conformance.targets.progress import Display, Progress, labelled, quiet
 from conformance.targets.recipes import Recipe
 from conformance.targets.runners.target import RunnerTarget, find
-from conformance.targets.server import ServerTarget, claims, running, started
+from conformance.targets.server import ServerTarget, claims, running, short_name, started
 from conformance.targets.warm_up import warm_up
 
 DEFAULT_BACKEND = "mlx-lm"
@@ -58,14 +58,27 @@ class Certification:
     ready: float
     stack: ExitStack
     workers: int = 1
+    interrupted: bool = False
     certificate: report.Certificate | None = None
     files: list[Path] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, options: Options, console: Console | None = None) -> Self:
+    def begin(
+        cls,
+        options: Options,
+        console: Console | None = None,
+        *,
+        folder: Path | None = None,
+        label: str = "",
+    ) -> Self:
         """Find or start the target and see that it answers.
 
+        Args:
+            folder: where the run's own files go; by default beside the report.
+            label: stands before what is shown while the target is started.
+
         Raises:
+            NotServed: the backend cannot be had to serve this model.
             TargetError: there is no target to measure; its first sentence says why.
             KnownFailuresError: the known-failures file cannot be used.
         """
@@ -75,15 +88,13 @@ class Certification:
             known.check_ids(catalogue.known_ids())
         options.api_key()
         with ExitStack() as stack:
-            parent = options.report or _temporary_folder(stack)
-            folder = RunFolder(parent / "run")
-            folder.reset()
+            run = RunFolder(folder or (options.report or temporary_folder(stack)) / "run")
+            run.reset()
             if options.runner:
-                runner = _runner(options, folder)
-                return cls(
-                    options, known, folder, runner, False, began, time.time(), stack.pop_all()
-                )
-            target = _target(options, folder, stack, console or Console(stderr=True))
+                runner = _runner(options, run)
+                return cls(options, known, run, runner, False, began, time.time(), stack.pop_all())
+            with Display(console or Console(stderr=True)) as display:
+                target = _target(options, run, stack, labelled(display, label))
             if options.max_model_len:
                 target = replace(target, max_model_len=options.max_model_len)
             serves = warm_up(
@@ -92,7 +103,13 @@ class Certification:
                 api_key=options.api_key(),
                 timeout_s=2 * options.request_timeout_s,
             )
-            return cls(options, known, folder, target, serves, began, time.time(), stack.pop_all())
+            return cls(options, known, run, target, serves, began, time.time(), stack.pop_all())
+
+    @property
+    def server(self) -> ServerTarget:
+        """The target, where it is a server."""
+        assert isinstance(self.target, ServerTarget)
+        return self.target
 
     @property
     def deadline(self) -> float:
@@ -110,7 +127,7 @@ class Certification:
 
         A planned requirement without a result is an ERROR: it never leaves the denominator.
         """
-        finished = time.time()
+        finished, self.interrupted = time.time(), interrupted
         measured = {result.id: result for result in self.folder.results()}
         planned = self.folder.planned()
         results = [
@@ -133,8 +150,8 @@ class Certification:
             control=None,
             suite=suite_facts(),
             machine=machine_facts(),
-            started=_iso(self.began),
-            finished=_iso(finished),
+            started=iso(self.began),
+            finished=iso(finished),
             duration_s=round(finished - self.began, 1),
             phases={
                 "start": round(self.ready - self.began, 1),
@@ -144,6 +161,7 @@ class Certification:
             expected_total=len(results),
             results=results,
             known_failures=_stated(self.known_failures) if self.known_failures else None,
+            numerics=self.folder.parities(),
             notes=_restart_note(len(self.folder.restarts())),
             log_tail=_log_tail(self.target) if void else None,
         )
@@ -158,7 +176,7 @@ class Certification:
 
 def void_certificate(options: Options, reason: str) -> report.Certificate:
     """The certificate of a run that never had a target: no result, and the reason."""
-    now = _iso(time.time())
+    now = iso(time.time())
     where = options.base_url or options.backend or options.runner or DEFAULT_BACKEND
     return report.Certificate(
         verdict=judge([], expected_total=0, void=reason.splitlines()[0]),
@@ -195,7 +213,7 @@ def _stated(known: KnownFailures) -> report.KnownFailures:
 
 
 def _target(
-    options: Options, folder: RunFolder, stack: ExitStack, console: Console
+    options: Options, folder: RunFolder, stack: ExitStack, progress: Progress
 ) -> ServerTarget:
     if options.base_url:
         return _running(options.base_url, options)
@@ -203,18 +221,17 @@ def _target(
     if recipe.start is None:
         found = _running(f"{recipe.url}{recipe.base_path}", options)
         return replace(found, name=recipe.name, backend=recipe.name, claims=claims(recipe))
-    with Display(console) as progress:
-        model_name, weights = _weights(options.model or DEFAULT_MODEL, recipe, progress)
-        server = stack.enter_context(
-            started(
-                recipe,
-                model_dir=weights,
-                model_name=model_name,
-                run_dir=folder.path,
-                python=options.backend_python,
-                progress=progress,
-            )
+    model_name, weights = _weights(options.model or DEFAULT_MODEL, recipe, progress)
+    server = stack.enter_context(
+        started(
+            recipe,
+            model_dir=weights,
+            model_name=model_name,
+            run_dir=folder.path,
+            python=options.backend_python,
+            progress=progress,
         )
+    )
     stack.enter_context(Keeper(folder, server.restart))
     if server.target.tokenizer_dir is None:  # a GGUF has its tokenizer inside
         known = options.tokenizer or _known_tokenizer(model_name)
@@ -236,25 +253,34 @@ def _runner(options: Options, folder: RunFolder) -> RunnerTarget:
 
 def _weights(model: str, recipe: Recipe, progress: Progress) -> tuple[str, Path]:
     """Name and weights of a model to start a backend with: a fixture model, or a checkpoint."""
+    check_model(model)
     if model in fixtures.models.names():
         return model, _fixture(model, progress, recipe.model_format)
     path = Path(model).absolute()
-    if path.exists():
-        return path.name, path
-    known = ", ".join(fixtures.models.names())
-    raise TargetError(
-        f"There is no model {model!r} to start a backend with: give the folder of a checkpoint, or "
-        f"the name of a fixture model ({known})."
-    )
+    return path.name, path
+
+
+def check_model(model: str) -> None:
+    """Raise TargetError where there is no such model to start a backend with."""
+    if model not in fixtures.models.names() and not Path(model).exists():
+        known = ", ".join(fixtures.models.names())
+        raise TargetError(
+            f"There is no model {model!r} to start a backend with: give the folder of a "
+            f"checkpoint, or the name of a fixture model ({known})."
+        )
 
 
 def _fixture(name: str, progress: Progress, model_format: str = "safetensors") -> Path:
     try:
-        if model_format == "gguf":
-            return fixtures.models.export_gguf(name, progress=progress)
-        return fixtures.models.path(name, progress=progress)
+        built = fixtures.models.path(name, progress=progress)
     except fixtures.models.FixtureError as error:
         raise TargetError(str(error)) from None
+    if model_format != "gguf":
+        return built
+    try:
+        return fixtures.models.export_gguf(name, progress=progress)
+    except fixtures.models.FixtureError as error:
+        raise NotServed(str(error), refused=False) from None
 
 
 def _running(base_url: str, options: Options) -> ServerTarget:
@@ -266,7 +292,7 @@ def _running(base_url: str, options: Options) -> ServerTarget:
 def _known_tokenizer(model: str) -> Path | None:
     """The tokenizer of a fixture model that the server's model is named after."""
     for name in fixtures.models.names():
-        if model.rstrip("/").rsplit("/", 1)[-1] == name:
+        if short_name(model) == name:
             return _fixture(name, quiet)
     return None
 
@@ -298,9 +324,11 @@ def _log_tail(target: ServerTarget | RunnerTarget) -> str | None:
     return "\n".join(text.splitlines()[-LOG_TAIL_LINES:]) or None
 
 
-def _temporary_folder(stack: ExitStack) -> Path:
+def temporary_folder(stack: ExitStack) -> Path:
+    """A folder for a run without a report; gone when the stack is closed."""
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="maccord-")))
 
 
-def _iso(seconds: float) -> str:
+def iso(seconds: float) -> str:
+    """Seconds since the epoch as a certificate writes a time."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

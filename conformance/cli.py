@@ -9,25 +9,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import pytest
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 import fixtures.models
-from conformance import catalogue
+from conformance import catalogue, each_model
 from conformance.certify import Certification, void_certificate
+from conformance.compare.production import names
 from conformance.control import RECORDED, Control
 from conformance.known_failures import KnownFailuresError
-from conformance.live import LiveReporter
 from conformance.options import Options
-from conformance.plugin import CERTIFICATION
 from conformance.recording.command import record
 from conformance.report import write_report
 from conformance.report.certificate import Certificate, CertificateError
 from conformance.report.terminal import summary
 from conformance.requirements import PROFILES
+from conformance.session import measure
 from conformance.targets import recipes
 from conformance.targets.errors import TargetError
 from conformance.targets.progress import Display
@@ -75,8 +74,13 @@ def certify(
         str | None, typer.Option(help="float32, bfloat16 or float16, for a runner.")
     ] = None,
     model: Annotated[
-        str | None,
-        typer.Option(help="The model's name at the target; with --backend, what to serve."),
+        list[str] | None,
+        typer.Option(
+            help="The model's name at the target; with --backend, what to serve. With profile "
+            "numerics it may be given several times, and is by default every model of which "
+            "production is on file.",
+            show_default=False,
+        ),
     ] = None,
     api_key_env: Annotated[
         str | None, typer.Option(help="Environment variable that holds the API key.")
@@ -124,6 +128,7 @@ def certify(
 
     Exit code: 0 certified, 1 not certified, 2 could not be judged.
     """
+    models = model or []
     options = Options(
         base_url=base_url,
         backend=backend,
@@ -131,7 +136,7 @@ def certify(
         runner=runner,
         runner_python=runner_python and runner_python.absolute(),
         runner_dtype=runner_dtype,
-        model=model,
+        model=models[0] if len(models) == 1 else None,
         api_key_env=api_key_env,
         tokenizer=tokenizer and tokenizer.absolute(),
         max_model_len=max_model_len,
@@ -140,14 +145,18 @@ def certify(
         report=report_folder.absolute(),
         request_timeout_s=request_timeout,
         run_deadline_s=run_deadline,
+        workers=workers,
     )
     # A stop asked for by another process is to end as tidily as one from the keyboard.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _usable(report_folder)
-        _check_usage(options)
+        _check_usage(options, models)
         production = Control.of(control, model=control_model, api_key_env=control_api_key_env)
-        finished, files = _certify(options, workers)
+        if each_model.wanted(options):
+            finished = each_model.certify_each(options, models or names(), _err)
+        else:
+            finished = _certify(options)
     except (TargetError, KnownFailuresError, CertificateError) as error:
         _give_up(options, str(error))
     except KeyboardInterrupt:
@@ -155,7 +164,7 @@ def certify(
     if production.recorded is None and not runner:
         _say(f"Measuring the control at {control}")
     if not runner:
-        finished = production.beside(finished, options, workers)
+        finished = production.beside(finished, options)
     files = write_report(finished, report_folder)
     summary(finished, _out, files)
     raise typer.Exit(finished.verdict.exit_code)
@@ -278,40 +287,15 @@ def _table(columns: list[str], rows: list[list[str]]) -> Table:
     return table
 
 
-class _Begun:
-    """Hands a run that has begun already to the plugin."""
-
-    def __init__(self, run: Certification) -> None:
-        self._run = run
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.stash[CERTIFICATION] = self._run
-
-
-def _certify(options: Options, workers: int) -> tuple[Certificate, list[Path]]:
-    """Run the suite against one target: its certificate, and the files of its report."""
+def _certify(options: Options) -> Certificate:
+    """Run the suite against one target."""
     run = Certification.begin(options, _err)
-    try:
-        where = f" at {run.target.base_url}" if isinstance(run.target, ServerTarget) else ""
-        _say(f"Certifying {run.target.name}{where}")
-        parts = catalogue.RUNNER_PARTS if options.runner else catalogue.PARTS
+    where = f" at {run.target.base_url}" if isinstance(run.target, ServerTarget) else ""
+    _say(f"Certifying {run.target.name}{where}")
+    if options.runner:
         # A runner uses all cores by itself, and what one process computed no other has.
-        count = 1 if options.runner else workers
-        with LiveReporter(run.folder, _err) as live:
-            catalogue.run_pytest(_arguments(options, count), [_Begun(run), live], parts)
-    finally:
-        run.close()
-    if run.certificate is None or live.troubles:
-        raise TargetError("\n".join(["The suite could not be run.", *live.troubles]))
-    return run.certificate, run.files
-
-
-def _arguments(options: Options, workers: int) -> list[str]:
-    arguments = ["--profile", options.profile or ""]
-    if workers > 1:
-        arguments += ["-p", "xdist", "-n", str(workers), "--maxprocesses", str(workers)]
-    return arguments
+        return measure(run, _err, processes=1, parts=catalogue.RUNNER_PARTS)
+    return measure(run, _err)
 
 
 def _usable(folder: Path) -> None:
@@ -324,12 +308,18 @@ def _usable(folder: Path) -> None:
         raise typer.Exit(UNJUDGED) from None
 
 
-def _check_usage(options: Options) -> None:
+def _check_usage(options: Options, models: list[str]) -> None:
     if sum(map(bool, (options.base_url, options.backend, options.runner))) > 1:
         raise TargetError("Give one of --base-url, --backend and --runner.")
     if options.profile not in PROFILES:
         raise TargetError(
             f"There is no profile {options.profile!r}; choose from {', '.join(PROFILES)}."
+        )
+
+    if len(models) > 1 and not each_model.wanted(options):
+        raise TargetError(
+            "Several models are for a backend that Maccord starts, with profile "
+            f"{each_model.PROFILE}; give one --model."
         )
 
 

@@ -25,10 +25,10 @@ _STYLES = {
 class LiveReporter:
     """A pytest plugin, as a context manager, that stands in for pytest's own terminal output."""
 
-    def __init__(self, folder: RunFolder, console: Console) -> None:
+    def __init__(self, folder: RunFolder, console: Console, label: str = "") -> None:
         self._folder, self._console = folder, console
         self._bar = Progress(
-            TextColumn("measuring"),
+            TextColumn(f"{label}measuring", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

@@ -16,7 +16,8 @@ from conformance.targets.errors import TargetError
 class Options:
     """What a person asked for.
 
-    Without `base_url`, `backend` and `runner`, the embedded default is meant.
+    Without `base_url`, `backend` and `runner`, the embedded default is meant. `workers` is how many
+    requests may be in flight at once.
     """
 
     base_url: str | None = None
@@ -34,6 +35,7 @@ class Options:
     report: Path | None = None
     request_timeout_s: float = 60.0
     run_deadline_s: float = 3600.0
+    workers: int = 1
 
     @property
     def names_target(self) -> bool:
@@ -77,6 +79,7 @@ class Options:
             report=path("--report"),
             request_timeout_s=config.getoption("--request-timeout"),
             run_deadline_s=config.getoption("--run-deadline"),
+            workers=int(config.getoption("numprocesses", None) or 1),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from conformance.known_failures import KnownFailuresError
 from conformance.options import Options
 from conformance.outcomes import Inconclusive, Outcome, SuiteError, counts_against
 from conformance.recovery import Recovery
-from conformance.requirements import PROFILES, Requirement, requirement_of
+from conformance.requirements import PER_MODEL, PROFILES, Requirement, of_model, requirement_of
 from conformance.run import Planned
 from conformance.targets.client import Client
 from conformance.targets.errors import TargetError
@@ -132,7 +132,7 @@ def _fits(stated: Requirement, state: WorkerState) -> bool:
 def pytest_collection_finish(session: pytest.Session) -> None:
     state = session.config.stash.get(_worker, None)
     if state is not None and _is_first_worker(session.config):
-        found = ((item.nodeid, requirement_of(item)) for item in session.items)
+        found = ((item.nodeid, _stated(item)) for item in session.items)
         state.folder.set_planned([Planned(nodeid, stated) for nodeid, stated in found if stated])
 
 
@@ -206,12 +206,20 @@ def numerics(client: Client, _numerics: Numerics) -> Numerics:
     return _numerics
 
 
+def _stated(item: pytest.Item) -> Requirement | None:
+    """The requirement that an item measures, of the served model where there is a target."""
+    stated, state = requirement_of(item), item.config.stash.get(_worker, None)
+    if stated is None or state is None or not stated.id.startswith(PER_MODEL):
+        return stated
+    return of_model(stated, state.model)
+
+
 # Outcomes --------------------------------------------------------------------------------------
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    stated, state = requirement_of(item), item.config.stash.get(_worker, None)
+    stated, state = _stated(item), item.config.stash.get(_worker, None)
     if stated is None or state is None:
         return (yield)
 
@@ -241,7 +249,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    stated, state = requirement_of(item), item.config.stash.get(_worker, None)
+    stated, state = _stated(item), item.config.stash.get(_worker, None)
     if stated is None or state is None:
         return report
     if call.when == "call" or (call.when == "setup" and call.excinfo is not None):

@@ -17,7 +17,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -26,8 +26,12 @@ from conformance.outcomes import Level
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
-PROFILES = ("core", "api", "numerics")
+PROFILES = ("core", "api", "numerics", "numerics-quantized")
 """Profiles that exist. `core` is contained in `api`; `numerics` has requirements of its own."""
+
+PER_MODEL = "numerics/"
+"""Requirements of this area hold of a server with one model: a run gives each of them the model's
+name as its case, `numerics/distribution/kl[llama-gqa]`, whether it measures one or several."""
 
 _ID = re.compile(r"[a-z]+(/[a-z0-9-]+){2,}")
 
@@ -106,6 +110,24 @@ def requirement_of(item: pytest.Item) -> Requirement | None:
         stated.profiles,
         stated.alone,
     )
+
+
+def stated_by(function: Callable[..., Any]) -> Requirement:
+    """The requirement that a marked function is."""
+    (mark,) = (mark for mark in function.pytestmark if mark.name == "requirement")  # type: ignore[attr-defined]
+    stated: Requirement = mark.args[0]
+    return stated
+
+
+def of_model(stated: Requirement, model: str) -> Requirement:
+    """A requirement as it is of one model; one that is not of the area `PER_MODEL` stays.
+
+    A case of its own follows the model's name after a hyphen, as where pytest joins cases.
+    """
+    if not stated.id.startswith(PER_MODEL):
+        return stated
+    name, bracket, case = stated.id.partition("[")
+    return replace(stated, id=f"{name}[{model}-{case}" if bracket else f"{name}[{model}]")
 
 
 def _docstring(function: Callable[..., Any], id: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from filelock import FileLock
 from conformance.evidence import Result
 from conformance.judging import result
 from conformance.outcomes import Level, SuiteError
+from conformance.report.certificate import check_comparison
 from conformance.requirements import Requirement
 
 
@@ -87,10 +88,16 @@ class RunFolder:
         """Append what a comparison with production came to, from any of the run's processes.
 
         Args:
-            found: `Parity.to_json()` with "scope" and what belongs to it; see
-                `conformance.report.numerics`.
+            found: `Parity.to_json()` with "scope" and what belongs to it, as `comparison` in the
+                certificate's JSON Schema.
+
+        Raises:
+            CertificateError: it is not as the schema says.
+            ValueError: it holds a number that JSON does not have.
         """
-        line = f"{json.dumps(found)}\n".encode()
+        text = json.dumps(found, allow_nan=False)
+        check_comparison(json.loads(text))
+        line = f"{text}\n".encode()
         with self._parities.open("ab", buffering=0) as file:
             file.write(line)  # at once: several workers append, and their lines must not mix
 

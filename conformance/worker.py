@@ -13,7 +13,7 @@ from conformance.outcomes import SuiteError
 from conformance.run import RunFolder
 from conformance.targets.client import Client
 from conformance.targets.runners.target import RunnerTarget
-from conformance.targets.server import ServerTarget
+from conformance.targets.server import ServerTarget, short_name
 
 
 class WorkerState:
@@ -35,6 +35,11 @@ class WorkerState:
         )
         self._stack = ExitStack()
         self._client: Client | None = None
+
+    @property
+    def model(self) -> str:
+        """What a person calls the served model."""
+        return short_name(self.options.model or self.server.model)
 
     @property
     def server(self) -> ServerTarget:

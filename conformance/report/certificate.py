@@ -93,12 +93,27 @@ class KnownFailures:
 
 
 @dataclass(frozen=True)
+class Served:
+    """One of several models that a backend was started with.
+
+    `measured` says whether its requirements were run; `reason` why they were not, in a sentence.
+    """
+
+    name: str
+    measured: bool
+    reason: str = ""
+    weights_sha256: str | None = None
+    phases: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Certificate:
     """One run. Times are ISO 8601 in UTC, durations seconds; `results` are kept sorted by id.
 
     `complete` says that every requirement of the profile was run. `control_outcomes` maps a
     requirement's id to what the control came to. `log_tail` is the end of the backend's log,
-    kept when the run was void.
+    kept when the run was void. `models` has an entry for each model, where there were several.
+    `numerics` is what comparisons with production came to: see `conformance.report.numerics`.
     """
 
     verdict: Verdict
@@ -119,11 +134,14 @@ class Certificate:
     known_failures: KnownFailures | None = None
     notes: list[str] = field(default_factory=list)
     log_tail: str | None = None
+    models: list[Served] = field(default_factory=list)
+    numerics: list[dict[str, Any]] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         # Workers finish in any order; two certificates of the same run have to compare.
         object.__setattr__(self, "results", sorted(self.results, key=lambda result: result.id))
+        object.__setattr__(self, "numerics", sorted(self.numerics, key=_place))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -141,8 +159,13 @@ class Certificate:
                 "machine": Machine(**data["machine"]),
                 "known_failures": KnownFailures(**known) if known else None,
                 "results": [Result.from_json(result) for result in data["results"]],
+                "models": [Served(**model) for model in data.get("models", [])],
             }
         )
+
+
+def _place(comparison: dict[str, Any]) -> tuple[str, str, str]:
+    return comparison["model"], comparison["scope"], comparison.get("way", "")
 
 
 def with_control(
@@ -217,19 +240,33 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
+def check_comparison(found: dict[str, Any]) -> None:
+    """See that one entry of `numerics` is as the schema says, before a run depends on it.
+
+    Raises:
+        CertificateError: it is not.
+    """
+    wanted = {"$ref": "#/$defs/comparison", "$defs": schema()["$defs"]}
+    _match(found, wanted, "a comparison with production cannot stand in a certificate")
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
 def _check(data: Any, where: str) -> Certificate:
-    error = best_match(Draft202012Validator(schema()).iter_errors(data))
-    if error is not None:
-        found = error.message if len(error.message) <= 300 else f"{error.message[:300]}…"
-        raise CertificateError(f"{where} is not a certificate: at {error.json_path}, {found}.")
+    _match(data, schema(), f"{where} is not a certificate")
     certificate = Certificate.from_json(data)
     if contradiction := _contradiction(certificate):
         raise CertificateError(f"{where} contradicts itself: {contradiction}.")
     return certificate
+
+
+def _match(data: Any, wanted: dict[str, Any], complaint: str) -> None:
+    error = best_match(Draft202012Validator(wanted).iter_errors(data))
+    if error is not None:
+        found = error.message if len(error.message) <= 300 else f"{error.message[:300]}…"
+        raise CertificateError(f"{complaint}: at {error.json_path}, {found}.")
 
 
 def _contradiction(certificate: Certificate) -> str | None:
@@ -250,6 +287,10 @@ def _contradiction(certificate: Certificate) -> str | None:
     again = [id for id, times in Counter(result.id for result in results).items() if times > 1]
     if again:
         return f"{again[0]} has more than one result"
+    for compared in certificate.numerics:
+        beyond = [each for each in compared["figures"] if each["value"] > each["limit"]]
+        if beyond and compared["verdict"] == "inside":
+            return f"its numerics call {compared['model']} inside, and {beyond[0]['name']} is not"
     for outcome in Outcome:
         said, found = stated.counts[outcome], derived.counts[outcome]
         if said != found:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 from conformance.evidence import Result
 from conformance.outcomes import Outcome, counts_against
 from conformance.report.certificate import Certificate
+from conformance.report.numerics import headline, not_inside
 from conformance.report.text import path_of, visible
 
 
@@ -38,8 +39,11 @@ def write_junit(certificate: Certificate, path: Path) -> None:
         "verdict": verdict.sentence,
         "model": certificate.target.model,
         "suite": certificate.suite.version,
+        **({"numerics": headline(certificate)} if certificate.numerics else {}),
+        **{f"numerics {name}": f"{found}: {said}" for found, name, said in not_inside(certificate)},
     }.items():
-        ET.SubElement(properties, "property", {"name": key, "value": visible(value)})
+        attributes = {"name": visible(key), "value": visible(value)}
+        ET.SubElement(properties, "property", attributes)
     suite.extend(cases)
     ET.indent(root)
     ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)

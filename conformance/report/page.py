@@ -25,6 +25,7 @@ from markupsafe import Markup
 from conformance.evidence import Result
 from conformance.outcomes import Level, Outcome
 from conformance.report.certificate import Certificate
+from conformance.report.numerics import SHOWN_FIRST, compared, headline, quantised
 from conformance.report.sections import SYMBOLS, Section, message_beyond_cause, sections
 from conformance.report.text import (
     date,
@@ -63,6 +64,10 @@ def render(certificate: Certificate) -> str:
             areas=_areas(certificate.results),
             anchors={result.id: f"r{n}" for n, result in enumerate(certificate.results, 1)},
             agreement=_agreement(certificate),
+            compared=compared(certificate),
+            headline=headline(certificate),
+            quantised=quantised(certificate),
+            shown_first=SHOWN_FIRST,
             levels=_levels(certificate.results),
             script=Markup(script),
             script_hash=digest,

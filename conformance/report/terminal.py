@@ -17,6 +17,7 @@ from rich.text import Text
 from conformance.evidence import Result, clip
 from conformance.outcomes import Outcome
 from conformance.report.certificate import Certificate
+from conformance.report.numerics import MARKS, headline, not_inside, quantised
 from conformance.report.sections import SYMBOLS, Group, Section, message_beyond_cause, sections
 from conformance.report.text import duration, model_name, share, visible, without_ansi
 
@@ -54,6 +55,8 @@ def summary(certificate: Certificate, console: Console, files: Sequence[Path] = 
     )
     console.print()
     console.print(_counts(certificate))
+    if certificate.numerics:
+        _print_numerics(certificate, console)
     for section in sections(certificate.results):
         _print_section(section, certificate, console)
     if certificate.log_tail and verdict.exit_code == 2:
@@ -65,6 +68,15 @@ def summary(certificate: Certificate, console: Console, files: Sequence[Path] = 
         console.print(Text("\nReport", "bold"))
         for file in files:
             console.print(Text(f"  {visible(str(file))}"), soft_wrap=True)
+
+
+def _print_numerics(certificate: Certificate, console: Console) -> None:
+    """How many are inside, and a line for each that is not."""
+    weights = f" {reduced}." if (reduced := quantised(certificate)) else ""
+    console.print(Text(visible(f"\nNumerics: {headline(certificate)}{weights}"), "bold"))
+    for found, name, said in not_inside(certificate):
+        line = Text(f"  {MARKS[found]} {visible(name)}  ", "bold")
+        console.print(line.append(visible(said), "not bold"))
 
 
 def _counts(certificate: Certificate) -> Table:

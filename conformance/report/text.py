@@ -52,9 +52,13 @@ def duration(seconds: float) -> str:
 
 
 def date(timestamp: str) -> str:
-    """An ISO 8601 time as a person says it: `20 November 2026, 14:03 UTC`."""
+    """An ISO 8601 time as a person says it: `20 November 2026, 14:03 UTC`.
+
+    Midnight to the second is a date of which no time is known.
+    """
     moment = datetime.fromisoformat(timestamp)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+    time = f"{moment:, %H:%M} UTC" if moment.time() != datetime.min.time() else ""
+    return f"{moment.day} {moment:%B %Y}{time}"
 
 
 def model_name(model: str) -> str:

@@ -16,16 +16,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
 from conformance.targets import supervise
-from conformance.targets.errors import TargetError
-from conformance.targets.logs import tail
+from conformance.targets.errors import NotServed, TargetError
+from conformance.targets.logs import find, tail
 from conformance.targets.progress import Progress, quiet
 
 GRACE_S = 10.0
 _POLL_S = 0.2
+_ALL = 100_000
+"""More lines than the end of a log has that is read."""
 
 
 class BackendProcess:
@@ -40,6 +43,7 @@ class BackendProcess:
         name: what a person calls the backend.
         env: the backend's environment; this process' own by default.
         ready_timeout_s: how long it may take until it is ready.
+        gives_up: part of the line in its log that says it failed, where its process goes on.
         grace_s: how long it may take to end after SIGTERM, before SIGKILL.
     """
 
@@ -51,6 +55,7 @@ class BackendProcess:
         health_url: str,
         log_path: Path,
         ready_timeout_s: float,
+        gives_up: str = "",
         env: Mapping[str, str] | None = None,
         grace_s: float = GRACE_S,
         progress: Progress = quiet,
@@ -60,6 +65,8 @@ class BackendProcess:
         self._health_url = health_url
         self._log_path = log_path
         self._ready_timeout_s = ready_timeout_s
+        self._gives_up = gives_up
+        self._log_begin = 0
         self._env = env
         self._grace_s = grace_s
         self._progress = progress
@@ -76,7 +83,8 @@ class BackendProcess:
         """Starts the backend and waits for it.
 
         Raises:
-            TargetError: it cannot be started, ended early, or was not ready in time.
+            NotServed: it ended early, or was not ready in time.
+            TargetError: it cannot be started.
         """
         self._catch_sigterm()
         self._log_path.unlink(missing_ok=True)
@@ -112,8 +120,24 @@ class BackendProcess:
         return self._exit_code
 
     def log_tail(self, lines: int) -> list[str]:
-        """The last lines of the log that are not empty, without colours and control characters."""
-        return tail(self._log_path, lines)
+        """The last lines of the log that are not empty, without colours and control characters.
+
+        Those of Maccord's own questions whether it is ready are left out.
+        """
+        asked = f'"GET {urlsplit(self._health_url).path} '
+        return [line for line in tail(self._log_path, _ALL) if asked not in line][-lines:]
+
+    def gave_up(self) -> str | None:
+        """The line of the log, since the last start, that says that it failed."""
+        return find(self._log_path, self._gives_up, self._log_begin) if self._gives_up else None
+
+    def failure(self, what: str, *, refused: bool = True) -> NotServed:
+        """What to raise where it cannot be used: `what` it did, and the end of its log."""
+        if line := self.gave_up():
+            what = f"gave up: {line[line.index(self._gives_up) :].rstrip('.: ')}"
+        lines = self.log_tail(15)
+        end = f"The last lines of {self._log_path}:\n  " + "\n  ".join(lines) if lines else ""
+        return NotServed(f"{self._name} {what}.", log=end or "It wrote no log.", refused=refused)
 
     def restart(self) -> None:
         """Ends the backend, starts it again in the same way and waits for it; the log goes on.
@@ -153,6 +177,7 @@ class BackendProcess:
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         self._life, theirs = socket.socketpair()
         with theirs, self._log_path.open("ab") as log:
+            self._log_begin = log.tell()
             # Isolated and by path: it needs nothing of Maccord's own environment.
             supervisor = [sys.executable, "-I", "-S", str(Path(supervise.__file__))]
             self._supervisor = subprocess.Popen(
@@ -176,13 +201,16 @@ class BackendProcess:
                 if self._error:
                     raise TargetError(f"{self._name} cannot be started: {self._error}.")
                 if self._ended:
-                    raise self._failure(f"stopped while it was starting ({self._ending()})")
+                    raise self.failure(f"stopped while it was starting ({self._ending()})")
+                if self.gave_up():
+                    raise self.failure("gave up")
                 if self._pid and _answers(client, self._health_url) and self.alive():
                     self._progress(stage, f"ready after {waited:.0f} s")
                     return
-        raise self._failure(
+        raise self.failure(
             f"was not ready after {self._ready_timeout_s:g} s: {self._health_url} did not answer "
-            "with status 200"
+            "with status 200",
+            refused=False,
         )
 
     def _listen(self, wait_s: float) -> None:
@@ -219,11 +247,6 @@ class BackendProcess:
         with contextlib.suppress(ValueError):
             return f"killed by {signal.Signals(-code).name}"
         return f"killed by signal {-code}"
-
-    def _failure(self, what: str) -> TargetError:
-        lines = self.log_tail(15)
-        end = f"The last lines of {self._log_path}:\n  " + "\n  ".join(lines) if lines else ""
-        return TargetError(f"{self._name} {what}. {end or 'It wrote no log.'}")
 
     def _force(self) -> None:
         """For a supervisor that hangs or was killed: it and the group get SIGKILL."""

@@ -25,6 +25,11 @@ def quiet(stage: str, detail: str) -> None:
     """A `Progress` that shows nothing."""
 
 
+def labelled(progress: Progress, label: str) -> Progress:
+    """`progress` with `label` before every stage."""
+    return lambda stage, detail: progress(f"{label}{stage}", detail)
+
+
 class Display:
     """A `Progress` for people, as a context manager: `with Display() as progress: ...`.
 

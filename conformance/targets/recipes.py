@@ -53,7 +53,8 @@ class Start:
     the weights), {name} (what a person calls the model), {max_model_len} (a modest context length
     in tokens that the model was made for), {host}, {port} and {scratch} (an empty folder of this
     run). `served_model` is what a client must call the model. The server is ready
-    when `health` answers with status 200.
+    when `health` answers with status 200. `gives_up` is part of the line in its log with which it
+    says that it failed, where its process goes on; "" if it never does that.
 
     `arguments` are added to the command for the models of those names: parsers of tool calls and
     of reasoning fit one model and are wrong for the next.
@@ -65,6 +66,7 @@ class Start:
     served_model: str
     health: str
     ready_timeout_s: float
+    gives_up: str = ""
 
     def command_for(self, model_name: str) -> tuple[str, ...]:
         """The command that serves the model of that name, placeholders not yet filled in."""
@@ -183,6 +185,7 @@ def _start(table: Table) -> Start:
         served_model=table.text("served_model"),
         health=table.text("health", pattern=r"/.*"),
         ready_timeout_s=table.number("ready_timeout_s"),
+        gives_up=table.text("gives_up", ""),
     )
     table.nothing_else()
     for field, texts in (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.targets.environment import backend_version, clean_environment, prepare
-from conformance.targets.errors import TargetError
+from conformance.targets.errors import NotServed, TargetError
 from conformance.targets.ports import HOST, free_port, require_free
 from conformance.targets.probe import NoModelList, probe
 from conformance.targets.process import BackendProcess
@@ -75,6 +75,11 @@ class StartedServer:
     restart: Callable[[], None]
 
 
+def short_name(model: str) -> str:
+    """What a person calls a model: the last element of a path, or of a hub's name."""
+    return model.rstrip("/").rsplit("/", 1)[-1]
+
+
 def running(
     base_url: str, *, api_key: str | None = None, model: str | None = None, timeout_s: float = 5.0
 ) -> ServerTarget:
@@ -129,7 +134,8 @@ def started(
         python: an interpreter that already has the backend.
 
     Raises:
-        TargetError: the backend cannot be installed, started or reached.
+        NotServed: it cannot be had to serve the model.
+        TargetError: the backend cannot be installed or started.
         ValueError: the recipe's backend is external; use `running`.
     """
     if recipe.start is None:
@@ -162,14 +168,20 @@ def started(
         health_url=f"http://{HOST}:{port}{recipe.start.health}",
         log_path=log_path,
         ready_timeout_s=recipe.start.ready_timeout_s,
+        gives_up=recipe.start.gives_up,
         env=env,
         progress=progress,
     ) as process:
-        target = running(
-            f"http://{HOST}:{port}{recipe.base_path}",
-            model=_fill(recipe.start.served_model, values),
-            timeout_s=30.0,
-        )
+        try:
+            target = running(
+                f"http://{HOST}:{port}{recipe.base_path}",
+                model=_fill(recipe.start.served_model, values),
+                timeout_s=30.0,
+            )
+        except TargetError as error:
+            refused = error.refused if isinstance(error, NotServed) else True
+            what = f"starts, and cannot be used: {str(error).rstrip('.')}"
+            raise process.failure(what, refused=refused) from None
         target = replace(
             target,
             name=recipe.name,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from conformance.evidence import Exchange
 from conformance.targets.client import Client, NoAnswer, Response, TransportFailure
-from conformance.targets.errors import TargetError
+from conformance.targets.errors import NotServed
 
 
 def ask_one_token(client: Client, model: str, timeout_s: float) -> Response:
@@ -12,26 +13,43 @@ def ask_one_token(client: Client, model: str, timeout_s: float) -> Response:
     return client.post("/chat/completions", body, timeout_s=timeout_s)
 
 
+def refusal(base_url: str, model: str, *, api_key: str | None, timeout_s: float) -> Exchange | None:
+    """The last answer of a server that gives one token neither in a chat nor in a completion.
+
+    None where it gives one.
+    """
+    completion = {"model": model, "prompt": "Hi", "max_tokens": 1}
+    with Client(base_url, api_key=api_key) as client:
+        try:
+            if ask_one_token(client, model, timeout_s).status == 200:
+                return None
+            response = client.post("/completions", completion, timeout_s=timeout_s)
+        except TransportFailure as failure:
+            return failure.exchange
+    return None if response.status == 200 else response.exchange
+
+
 def warm_up(base_url: str, model: str, *, api_key: str | None, timeout_s: float) -> bool:
     """Ask for one token, and say whether that was answered with 200.
 
     What the answer holds is judged by the requirements; here it only has to come.
 
     Raises:
-        TargetError: nothing comes within `timeout_s`, or the server is lost on it.
+        NotServed: nothing comes within `timeout_s`, or the server is lost on it.
     """
     with Client(base_url, api_key=api_key) as client:
         try:
             response = ask_one_token(client, model, timeout_s)
         except NoAnswer:
-            raise TargetError(
+            raise NotServed(
                 f"The server at {base_url} takes connections and gives no answer to a one-token "
-                f"chat request within {timeout_s:g} s."
+                f"chat request within {timeout_s:g} s.",
+                refused=False,
             ) from None
         except TransportFailure as failure:
             if client.alive():
                 return False
-            raise TargetError(
+            raise NotServed(
                 f"The server at {base_url} was lost on its first request: {failure}."
             ) from None
     return response.status == 200

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
 
 from conformance import certify
 from conformance.options import Options
 from conformance.run import RunFolder
 from conformance.targets.errors import TargetError
+from conformance.targets.progress import quiet
 from conformance.targets.server import ServerTarget
 
 
@@ -38,8 +37,7 @@ def target(tmp_path, monkeypatch):
         folder.reset()
         with ExitStack() as stack:
             options = Options(backend="llama.cpp", model=model)
-            console = Console(file=io.StringIO())
-            return certify._target(options, folder, stack, console), given
+            return certify._target(options, folder, stack, quiet), given
 
     return begin
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from conformance.compare import production
-from conformance.compare.production import CUDA, Production
+from conformance.compare.production import Production
 from conformance.outcomes import Inconclusive
 from conformance.targets.server import ServerTarget
 from fixtures.models.cache import file_sha256
-from fixtures.snapshots import PROVENANCE
-from fixtures.snapshots.configurations import DEFAULT
 
 CAUSE = "Production with the served model is not on file"
 
@@ -53,9 +49,8 @@ def production_of(target: ServerTarget) -> Production:
 def _by_weights(sha256: str | None) -> str | None:
     if sha256 is None:
         return None
-    return next(
-        (name for name in production.names() if _provenance(name)["weights_sha256"] == sha256), None
-    )
+    known = ((name, production.provenance(name)["weights_sha256"]) for name in production.names())
+    return next((name for name, recorded in known if recorded == sha256), None)
 
 
 def _by_name(target: ServerTarget) -> str | None:
@@ -65,9 +60,3 @@ def _by_name(target: ServerTarget) -> str | None:
         if last in production.names():
             return last
     return None
-
-
-def _provenance(name: str) -> dict[str, Any]:
-    text = (CUDA / name / DEFAULT.name / PROVENANCE).read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found

@@ -82,7 +82,7 @@ def _outcome(
     except Broken as error:
         return {"broken": str(error)}
     except Exception as error:
-        return {"broken": f"{type(error).__name__}: {error}"}
+        return {"broken": raised(error)}
 
 
 if __name__ == "__main__":
