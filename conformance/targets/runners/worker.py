@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.targets.runners.contract import Broken, Refused, Way
+from conformance.targets.runners.contract import Broken, Refused, Way, raised
 from conformance.targets.runners.ways import offered, score
 from fixtures.snapshots import Recorded
 
