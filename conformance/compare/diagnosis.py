@@ -36,10 +36,11 @@ PATTERNS: tuple[Callable[[Rows], str | None], ...] = (
 
 
 def diagnose(found: Rows) -> str | None:
-    """The known pattern that a difference follows, as a sentence without its end; None if none."""
+    """The known pattern that a difference follows, in a sentence; None if it follows none."""
     if len(found.kl) < ENOUGH or not found.wrong.any():
         return None
     with np.errstate(all="ignore"), warnings.catch_warnings():
         # A row of which the target shows none of production's tokens has no mean: it is NaN.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return next((said for pattern in PATTERNS if (said := pattern(found))), None)
+        said = next((said for pattern in PATTERNS if (said := pattern(found))), None)
+    return said and f"{said[0].upper()}{said[1:]}."
