@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.compare.parity import Parity
-from fixtures.mutants import ANY, Mutant, Way
+from fixtures.mutants import ANY, Area, Mutant, Way
 from tests.mutants import killing
 from tests.mutants.killing import CONTINUED, ROUTES
 
@@ -99,4 +99,32 @@ def _said(each: Line) -> str:
     """The requirements that fail, or the diagnosis of the strongest evidence that has one."""
     ids = dict.fromkeys(id for failed in each.failed.values() for id in failed)
     said = (parity.diagnosis for where, parity in each.found.items() if where in each.outside)
-    return ", ".join(ids) or next((diagnosis for diagnosis in said if diagnosis), "")
+    diagnosis = next((diagnosis for diagnosis in said if diagnosis), "")
+    if ids or not diagnosis or names_its_area(each.mutant, diagnosis):
+        return ", ".join(ids) or diagnosis
+    return f"MISLEADING: {diagnosis}"
+
+
+_TOKENS_OWN = ("each token goes through", "a constant or function")
+
+FRAGMENTS: Mapping[Area, tuple[str, ...]] = {
+    "attention": ("attend", "scores of attention", "the first token is lost"),
+    "batch": ("a batch", "other requests", "another request"),
+    "cache": ("cache", "block", "attend", "the first token is lost"),
+    "embedding": _TOKENS_OWN,
+    "experts": _TOKENS_OWN,
+    "feed-forward": _TOKENS_OWN,
+    "logits": ("logits", *_TOKENS_OWN),
+    "norm": ("norm",),
+    "residual": ("a multiplier",),
+    "rope": ("position", "rotary"),
+    "soft cap": ("cap",),
+    "weights": ("weights",),
+    "window": ("window",),
+}
+"""What a diagnosis must speak of, by the area of the fault: one of these."""
+
+
+def names_its_area(mutant: Mutant | None, diagnosis: str) -> bool:
+    """Whether a diagnosis leads to where the fault is."""
+    return mutant is None or any(words in diagnosis for words in FRAGMENTS[mutant.area])
