@@ -16,7 +16,7 @@ from conformance.compare.parity import Parity
 from conformance.compare.production import Production
 from conformance.outcomes import Absent, Failed, Judgement, SuiteError
 from conformance.run import RunFolder
-from conformance.targets.runners.contract import Broken, Refused, Runner, Sequences, Way
+from conformance.targets.runners.contract import Broken, Refused, Runner, Sequences, Way, raised
 from conformance.targets.runners.target import RunnerTarget
 from conformance.targets.runners.ways import score
 from fixtures import goldens
@@ -165,7 +165,7 @@ class Measured:
         except Broken as error:
             return Failed(str(error), expected="logits, or a refusal", actual=str(error))
         except Exception as error:
-            return Failed(f"The runner raised {type(error).__name__}: {error}")
+            return Failed(f"The runner raised {raised(error)}")
 
     def _hand_over(self, found: Parity, way: str) -> None:
         configuration = self.production.configuration
