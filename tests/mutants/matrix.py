@@ -50,16 +50,23 @@ def line(
     mutant: Mutant | None = None,
     *,
     dtype: str = "float32",
+    everything: bool = False,
     ways: Sequence[Way] | None = None,
     routes: Sequence[str] = tuple(ROUTES),
 ) -> Line:
-    """Runs one; by default in the first of the ways that reveal the mutant."""
+    """Runs one; by default in the first of the ways that reveal the mutant.
+
+    Args:
+        everything: whether a server is asked for all prompts, with all that production said after
+            them; by default for what is enough for most.
+    """
     if ways is None:
         ways = mutant.ways[:1] if mutant else ANY
     loaded = killing.load(model, mutant, dtype)
     whole = killing.known(model)
-    few = killing.known(model, killing.few(model, mutant)) if mutant else whole
-    served = killing.known(model, killing.few(model, mutant), CONTINUED) if mutant else whole
+    names = None if everything or mutant is None else killing.few(model, mutant)
+    few = killing.known(model, names)
+    served = killing.known(model, names, None if everything or mutant is None else CONTINUED)
     found = {
         way: killing.at_runner(whole if way == "one-pass" else few, loaded, way) for way in ways
     }
