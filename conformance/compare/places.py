@@ -97,6 +97,24 @@ def part_way(found: Rows) -> str | None:
     )
 
 
+def window(found: Rows) -> str | None:
+    """Right as long as the model's sliding window holds everything, wrong from there on."""
+    size = found.window
+    if not size:
+        return None
+    before, after = found.positions < size, found.positions >= size
+    near = after & (found.positions < size + size // 2)
+    if min(before.sum(), near.sum()) < EVIDENCE or not found.fine(before) or not found.off(after):
+        return None
+    if found.share_wrong(near) < 0.2:
+        return None
+    return (
+        f"everything is right before position {size}, where the model's sliding window of as many "
+        "tokens begins to leave some out, and wrong after it, as when the window is ignored, off "
+        "by one, or on the wrong layers"
+    )
+
+
 def onset(found: Rows) -> str | None:
     """Right before a position, wrong from there on, at once."""
     begin = _begin(found, np.ones(len(found.kl), dtype=bool))
@@ -113,12 +131,6 @@ def onset(found: Rows) -> str | None:
         return None
     late = found.positions >= 2 * begin
     fades = late.sum() >= EVIDENCE and np.median(found.times[late]) < middle[2] / 3
-    if found.window and found.window <= begin <= 1.1 * found.window + 2:
-        return (
-            f"everything is right before position {found.window}, where the model's sliding window "
-            "of as many tokens begins to leave some out, and wrong after it, as when the window is "
-            "ignored, off by one, or on the wrong layers"
-        )
     # The first rows beyond a boundary miss little, and may still look right.
     boundary = begin // 16 * 16
     begin = boundary if boundary and begin - boundary <= 3 else begin
@@ -154,9 +166,11 @@ def drift(found: Rows) -> str | None:
     soon = (found.positions >= 4) & (found.positions < 8)
     later = (found.positions >= 8) & (found.positions < 32)
     last = found.positions >= 32
-    if min(rows.sum() for rows in (early, soon, later, last)) < EVIDENCE:
+    if min(rows.sum() for rows in (early, soon, later, last)) < EVIDENCE // 2:
         return None
-    middle = [float(np.median(found.times[rows])) for rows in (early, soon, later, last)]
+    # What is below the usual is noise of another size, and no growth from it is one.
+    times = np.maximum(found.times, 1.0)
+    middle = [float(np.median(times[rows])) for rows in (early, soon, later, last)]
     if middle[2] < max(5, 10 * middle[0]) or middle[3] < max(5, middle[2] / 2):
         return None
     # It grows all the way: what begins at a block or a window is no drift.
@@ -190,7 +204,7 @@ def everywhere(found: Rows) -> str | None:
         return None
     return (
         "every position is wrong, the first included: it is in what each token goes through "
-        "whatever came before it, as a norm, a multiplier, a bias, an activation or the weights"
+        "whatever came before it, as a norm, a scale, a cap, a bias, an activation or the weights"
     )
 
 
@@ -251,6 +265,7 @@ PATTERNS: tuple[Callable[[Rows], str | None], ...] = (
     only_first_decoded,
     only_decoded,
     blocks,
+    window,
     onset,
     only_some_prompts,
     part_way,

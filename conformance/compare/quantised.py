@@ -19,6 +19,7 @@ from typing import Any, Literal
 from conformance.compare import parity
 from conformance.compare.parity import ENOUGH, Figure, Recordings, Verdict
 from conformance.compare.production import Production
+from conformance.compare.rows import numbers
 from conformance.outcomes import SuiteError
 from fixtures.snapshots import SnapshotError, noise, quantised
 from fixtures.snapshots.quantised import WIDTHS, Measured, Measurement, statistics
@@ -146,17 +147,20 @@ def judge(production: Production, seen: Recordings, bits: int) -> Judgement:
         ValueError: nothing was seen.
     """
     recorded = production.snapshot.prompts
-    shown = min((found.top_ids.shape[1] for found in seen.values()), default=0)
-    figures = statistics.figures(recorded, seen)
-    counts = {name: count for name, (count, _) in statistics.parts(recorded, seen).items()}
+    usable, broken = numbers(recorded, seen)
+    # Where one prompt shows more than another, the limit for more is wide enough for both.
+    shown = max((found.top_ids.shape[1] for found in usable.values()), default=0)
+    figures = statistics.figures(recorded, usable)
+    counts = {name: count for name, (count, _) in statistics.parts(recorded, usable).items()}
     limits = expected(production.model, bits, shown, counts)
     judged = Judgement(production.model, bits, "inside", "", figures, limits)
     verdict: Verdict = "inside"
-    if not all(figure.inside for figure in judged.compared()):
+    if broken or not all(figure.inside for figure in judged.compared()):
         verdict = "outside"
     elif figures.positions < ENOUGH:
         verdict = "undecided"
-    return Judgement(production.model, bits, verdict, _reason(judged, verdict), figures, limits)
+    reason = _reason(judged, verdict, len(broken))
+    return Judgement(production.model, bits, verdict, reason, figures, limits)
 
 
 def looks_like(production: Production, seen: Recordings) -> Looks:
@@ -166,12 +170,10 @@ def looks_like(production: Production, seen: Recordings) -> Looks:
         "unquantised" within production's own band; the most bits whose cost is not exceeded; None
         if it is further away than any, or too little was seen to say.
     """
-    if not seen:
+    found = parity.compare(production, seen)
+    if found.broken or found.verdict == "undecided":
         return None
-    found = parity.compare(production, seen).verdict
-    if found == "undecided":
-        return None
-    if found == "inside":
+    if found.verdict == "inside":
         return UNQUANTISED
     for bits in WIDTHS:
         if judge(production, seen, bits).verdict == "inside":
@@ -237,8 +239,10 @@ _SAID = {
 }
 
 
-def _reason(judged: Judgement, verdict: Verdict) -> str:
+def _reason(judged: Judgement, verdict: Verdict, broken: int) -> str:
     bits, count = judged.bits, judged.figures.positions
+    if broken:
+        return f"At {broken} positions what came is no distribution of numbers."
     if verdict == "undecided":
         return f"Only {count} positions could be compared; {ENOUGH} would decide."
     if verdict == "inside":

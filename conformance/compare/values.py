@@ -136,7 +136,10 @@ def few_tokens(found: Rows) -> str | None:
     if not _explained(found, p, found.kl, without):
         return None
     ordered = sorted(biased, key=lambda token: -abs(biased[token]))
-    said = [_shift(token, biased[token], np.isfinite(q[ids == token]).mean()) for token in ordered]
+    said = [
+        _shift(token, biased[token], np.isfinite(q[told & (ids == token)]).mean())
+        for token in ordered
+    ]
     return (
         f"{_listed(said)}, and all others that are shown are right, as when a bias is on the logits"
     )

@@ -10,6 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
+from fixtures.models.matrix.architectures import BY_NAME as MATRIX
 from fixtures.mutants import ANY, Mutant
 from fixtures.mutants.numerics import BY_NAME, NUMERICS
 from tests.mutants import matrix
@@ -29,7 +30,8 @@ if chosen.sound:
 
     cases = [(model, None) for model in chosen.names or production.names()]
 else:
-    for mutant in [BY_NAME[name] for name in chosen.names] or NUMERICS:
+    tiny_first = sorted(NUMERICS, key=lambda mutant: mutant.models[0] not in MATRIX)
+    for mutant in [BY_NAME[name] for name in chosen.names] or tiny_first:
         models = mutant.models if chosen.every_model else mutant.models[:1]
         cases += [(model, mutant) for model in models]
 

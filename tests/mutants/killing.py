@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import fixtures.models
@@ -13,6 +15,8 @@ from conformance.api.numerics.gather import gather
 from conformance.compare import parity, production
 from conformance.compare.parity import Parity
 from conformance.compare.production import Production
+from conformance.evidence import Result
+from conformance.outcomes import Outcome
 from conformance.recording.endpoint import Endpoint
 from conformance.targets.runners import ways
 from conformance.targets.runners.contract import Way
@@ -22,6 +26,7 @@ from fixtures.mutants import Mutant
 from fixtures.mutants.api import STRONG, WEAK, Offers
 from fixtures.mutants.server import serving
 from fixtures.snapshots import Recorded, noise
+from tests.numerics.running import results
 
 ROUTES: dict[str, tuple[Offers, str, int]] = {
     "strongest": (STRONG, "prompt_logprobs", 20),
@@ -32,6 +37,9 @@ ROUTES: dict[str, tuple[Offers, str, int]] = {
 
 SHORT = 128
 """Tokens of a sequence that is short."""
+
+CONTINUED = 16
+"""Tokens after each prompt at a server: a block of its cache, so that decode opens a new one."""
 
 Prompts = Collection[str] | None
 """Names of production's prompts; all if None."""
@@ -50,7 +58,8 @@ def known(model: str, prompts: Prompts = None, continued: int | None = None) -> 
 
 def _cut(found: Recorded, continued: int) -> Recorded:
     tokens = found.token_ids[: found.prompt_length + continued]
-    reached = found.positions[found.positions < len(tokens)]
+    # What comes after the last generated token, nobody was asked.
+    reached = found.positions[found.positions < max(len(tokens) - 1, found.prompt_length)]
     return replace(noise.at(found, reached), token_ids=tokens)
 
 
@@ -90,6 +99,26 @@ def gathered(beside: Production, base_url: str, route: str) -> Evidence:
     folder = fixtures.models.path(beside.model)
     with Endpoint(base_url, beside.model, api_key=None, timeout_s=120) as endpoint:
         return gather(endpoint, beside, folder, route=name, shown=shown)
+
+
+def fails(beside: Production, loaded: Any, route: str) -> dict[str, Result]:
+    """Requirements of the profile that a transformers model fails as a server, by their ids."""
+    offers, name, shown = ROUTES[route]
+    folder = fixtures.models.path(beside.model)
+    with (
+        serving(loaded, folder, beside.model, offers) as base_url,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        found = results(
+            base_url,
+            folder,
+            Path(scratch),
+            route=name,
+            shown=shown,
+            beside=beside,
+            model=beside.model,
+        )
+    return {id: each for id, each in found.items() if each.outcome is Outcome.FAIL}
 
 
 def worst(found: Parity) -> float:

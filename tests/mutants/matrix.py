@@ -9,7 +9,7 @@ from typing import Any
 from conformance.compare.parity import Parity
 from fixtures.mutants import ANY, Mutant, Way
 from tests.mutants import killing
-from tests.mutants.killing import ROUTES
+from tests.mutants.killing import CONTINUED, ROUTES
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,19 @@ class Line:
     """A mutant, or a sound model, with one fixture model.
 
     Attributes:
-        name: of the mutant; empty for the sound model.
         found: by way and by route.
+        failed: by route, requirements of the profile `numerics` that the server fails; of mutants
+            that need company or a cache, which a comparison of single requests need not show.
     """
 
-    name: str
     model: str
     mutant: Mutant | None
     found: Mapping[str, Parity]
+    failed: Mapping[str, Mapping[str, str]]
+
+    @property
+    def name(self) -> str:
+        return self.mutant.name if self.mutant else "(sound)"
 
     @property
     def outside(self) -> set[str]:
@@ -35,6 +40,7 @@ class Line:
         return {
             "name": self.name,
             "model": self.model,
+            "failed": self.failed,
             "found": {where: parity.to_json() for where, parity in self.found.items()},
         }
 
@@ -53,12 +59,18 @@ def line(
     loaded = killing.load(model, mutant, dtype)
     whole = killing.known(model)
     few = killing.known(model, killing.few(model, mutant)) if mutant else whole
+    served = killing.known(model, killing.few(model, mutant), CONTINUED) if mutant else whole
     found = {
         way: killing.at_runner(whole if way == "one-pass" else few, loaded, way) for way in ways
     }
     for route in routes:
-        found[route] = killing.at_server(few, loaded, route).parity()
-    return Line(mutant.name if mutant else "", model, mutant, found)
+        found[route] = killing.at_server(served, loaded, route).parity()
+    failed: dict[str, dict[str, str]] = {}
+    if mutant is not None and "one-pass" not in mutant.ways:
+        for route in routes:
+            results = killing.fails(served, loaded, route)
+            failed[route] = {id: each.message for id, each in results.items()}
+    return Line(model, mutant, found, failed)
 
 
 def table(lines: Sequence[Line]) -> Iterator[str]:
@@ -67,11 +79,7 @@ def table(lines: Sequence[Line]) -> Iterator[str]:
     yield "|---|---|---|---|" + "---|" * (len(_SHORT) + len(ROUTES)) + "---|"
     for each in lines:
         mutant = each.mutant
-        cells = [
-            each.name or "(sound)",
-            mutant.area if mutant else "",
-            mutant.bug if mutant else "",
-        ]
+        cells = [each.name, mutant.area if mutant else "", mutant.bug if mutant else ""]
         cells += [each.model, *(_cell(each, where) for where in (*ANY, *ROUTES)), _said(each)]
         yield "| " + " | ".join(cells) + " |"
 
@@ -88,6 +96,7 @@ def _cell(each: Line, where: str) -> str:
 
 
 def _said(each: Line) -> str:
-    """The diagnosis of the strongest evidence that has one."""
+    """The requirements that fail, or the diagnosis of the strongest evidence that has one."""
+    ids = dict.fromkeys(id for failed in each.failed.values() for id in failed)
     said = (parity.diagnosis for where, parity in each.found.items() if where in each.outside)
-    return next((diagnosis for diagnosis in said if diagnosis), "")
+    return ", ".join(ids) or next((diagnosis for diagnosis in said if diagnosis), "")

@@ -18,6 +18,8 @@ def no_further(numerics: Numerics, bits: int) -> None:
     compared = numerics.compared
     if compared.parity.verdict == "inside":
         return  # as near as production is to itself: nothing needs an excuse
+    if compared.parity.broken:
+        raise Failed(compared.parity.reason, expected="numbers", cause="Logprobs are no numbers")
     judged = quantised.judge(numerics.production, compared.seen, bits)
     if judged.verdict == "undecided":
         raise Inconclusive(judged.reason, actual=f"{judged.figures.positions} positions")
