@@ -26,7 +26,7 @@ from conformance.outcomes import Level
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
-PROFILES = ("core", "api", "numerics")
+PROFILES = ("core", "api", "numerics", "numerics-quantized")
 """Profiles that exist. `core` is contained in `api`; `numerics` has requirements of its own."""
 
 PER_MODEL = "numerics/"

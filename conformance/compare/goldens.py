@@ -51,6 +51,8 @@ def distance(golden: Golden, seen: Mapping[str, Recorded]) -> Distance:
             continue
         rows = np.flatnonzero(found.positions < len(prompt))
         places = found.positions[rows]
+        if not len(rows):
+            continue
         positions += len(rows)
         apart = _apart(golden, name, places, found, rows)
         if apart.size and apart.max() > worst:

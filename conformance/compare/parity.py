@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-import numpy as np
-
-from conformance.compare import diagnosis
+from conformance.compare.diagnosis import diagnose
+from conformance.compare.divergences import Divergence, divergences
 from conformance.compare.production import Production
+from conformance.compare.rows import Rows, numbers
+from conformance.compare.rows import rows as aligned
+from fixtures.models.matrix.architectures import BY_NAME
 from fixtures.snapshots import Recorded, noise
 from fixtures.snapshots.noise import Band
 
@@ -25,7 +27,8 @@ ENOUGH = 16
 in five, and by half of all such faults below seven."""
 
 FOR_A_PERCENTILE = 200
-"""Positions below which a 99th percentile is one of the two largest values, and says no more."""
+"""Positions below which a 99th percentile is one of the two largest values, and says no more; and
+a mean is that of the positions that happen to be seen."""
 
 
 @dataclass(frozen=True)
@@ -43,27 +46,6 @@ class Figure:
     @property
     def inside(self) -> bool:
         return self.value <= self.limit
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """Where greedy text parts from production's.
-
-    Attributes:
-        position: of the first other token in the sequence, and `length` of the prompt before.
-        expected, chosen: token ids, production's and the target's.
-        margin: by how much production preferred its own, nats.
-        production, target: what both said from the prompt's end on, as token ids.
-    """
-
-    prompt: str
-    position: int
-    length: int
-    expected: int
-    chosen: int
-    margin: float
-    production: tuple[int, ...] = ()
-    target: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +73,7 @@ class Parity:
         positions: how many were compared; `shown`: tokens of each that the target showed.
         agreement: share of positions with the same favourite, ties counted as the same.
         rank: mean share of pairs of production's likeliest tokens that the target ranks alike.
+        broken: positions at which the target showed something else than numbers.
     """
 
     model: str
@@ -104,6 +87,7 @@ class Parity:
     rank: float
     by_position: tuple[Stretch, ...]
     divergences: tuple[Divergence, ...]
+    broken: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -119,70 +103,50 @@ def compare(
     """Compares what a target showed with production.
 
     Args:
-        seen: by the names of production's prompts, what the target's distribution was there.
+        seen: by the names of production's prompts, what the target's distribution was there; other
+            prompts are left out.
         greedy: what the target said after a prompt at temperature 0, as token ids, where known.
     """
     recorded = production.snapshot.prompts
-    shown = min((found.top_ids.shape[1] for found in seen.values()), default=0)
-    found = noise.compare(recorded, seen, chose=False)
-    positions = int(found["kl"]["count"])
+    widths = [
+        found.top_ids.shape[1]
+        for name, found in seen.items()
+        if name in recorded and len(found.positions)
+    ]
+    # Where one prompt shows more than another, the band for more is wide enough for both.
+    shown = max(widths, default=0)
+    usable, broken = numbers(recorded, seen)
+    rows = aligned(production, usable, shown, _window(production.model))
+    found = noise.compare(recorded, usable, chose=False)
     parted = divergences(recorded, greedy or {})
-    figures = _figures(found, parted, production.band(shown))
-    rows = diagnosis.rows(recorded, seen)
+    figures = _figures(
+        found, max([rows.lost(), *(each.margin for each in parted)]), production.band(shown)
+    )
+    positions = len(rows.kl)
     verdict: Verdict = "inside"
-    if not all(figure.inside for figure in figures):
+    if broken or not all(figure.inside for figure in figures):
         verdict = "outside"
     elif positions < ENOUGH:
         verdict = "undecided"
-    top1 = found["top1"]
-    differing = top1["disagreements"] - top1["ties"]
+    diagnosis = diagnose(rows) if verdict == "outside" and not broken else None
     return Parity(
         model=production.model,
         verdict=verdict,
-        reason=_reason(verdict, figures, rows, positions),
-        diagnosis=diagnosis.diagnose(rows) if verdict == "outside" else None,
+        reason=_reason(verdict, diagnosis, figures, rows, broken),
+        diagnosis=diagnosis,
         figures=figures,
         positions=positions,
-        shown=shown,
-        agreement=1 - differing / positions if positions else 1.0,
+        shown=min(widths, default=0),
+        agreement=rows.agreement(),
         rank=rows.rank_agreement(),
         by_position=_stretches(found["kl_by_position"], production.by_position()),
         divergences=parted,
+        broken=len(broken),
     )
 
 
-def divergences(
-    recorded: Recordings, greedy: Mapping[str, Sequence[int]]
-) -> tuple[Divergence, ...]:
-    """Where each continuation parts from production's, if it does."""
-    found = []
-    for name, said in greedy.items():
-        expected = recorded[name]
-        length = expected.prompt_length
-        whole = np.concatenate([expected.token_ids[:length], np.asarray(said, dtype=np.int32)])
-        same = noise.common_prefix(expected.token_ids, whole)
-        if same == min(len(whole), len(expected.token_ids)):
-            continue
-        row = noise.at(expected, np.array([same - 1]))
-        found.append(
-            Divergence(
-                prompt=name,
-                position=same,
-                length=length,
-                expected=int(expected.token_ids[same]),
-                chosen=int(whole[same]),
-                margin=float(np.nan_to_num(noise.margins(row, whole[same : same + 1])[0])),
-                production=tuple(int(token) for token in expected.token_ids[length:]),
-                target=tuple(int(token) for token in said),
-            )
-        )
-    return tuple(found)
-
-
-def _figures(
-    found: Mapping[str, Any], parted: Sequence[Divergence], band: Band
-) -> tuple[Figure, ...]:
-    """The figures that decide; percentiles only where there are enough positions for them."""
+def _figures(found: Mapping[str, Any], margin: float, band: Band) -> tuple[Figure, ...]:
+    """The figures that decide; those of the whole only where there are enough positions."""
     values = {
         f"{figure}_{which}": float(found[figure][which])
         for figure, which in (
@@ -192,11 +156,15 @@ def _figures(
             ("logprob", "p99"),
             ("logprob", "max"),
         )
-        if which != "p99" or found["kl"]["count"] >= FOR_A_PERCENTILE
+        if which == "max" or found["kl"]["count"] >= FOR_A_PERCENTILE
     }
-    lost = [float(found["top1"]["largest_margin"]), *(each.margin for each in parted)]
-    values["margin"] = max(lost)
+    values["margin"] = margin
     return tuple(Figure(name, value, getattr(band, name)) for name, value in values.items())
+
+
+def _window(model: str) -> int | None:
+    """Tokens of the sliding window of a fixture model that has one."""
+    return BY_NAME[model].window if model in BY_NAME else None
 
 
 def _stretches(
@@ -226,14 +194,27 @@ _SAID = {
 
 
 def _reason(
-    verdict: Verdict, figures: Sequence[Figure], rows: diagnosis.Rows, positions: int
+    verdict: Verdict,
+    diagnosis: str | None,
+    figures: Sequence[Figure],
+    rows: Rows,
+    broken: Sequence[tuple[str, int]],
 ) -> str:
-    """The verdict in a sentence: its strongest evidence."""
+    """The verdict in a sentence: the pattern where it is known, and the strongest evidence."""
+    positions = len(rows.kl)
+    if broken:
+        name, position = broken[0]
+        return (
+            f"At {len(broken)} positions the target's log probabilities are no numbers, first at "
+            f"position {position} of prompt {name}."
+        )
     if verdict == "undecided":
         return f"Only {positions} positions could be compared; {ENOUGH} would decide."
     if verdict == "inside":
         return f"At {positions} positions the target is as near to production as production itself."
     worst = max(figures, key=lambda figure: figure.value / (figure.limit or 1e-9))
     said = _SAID[worst.name].format(value=f"{worst.value:.2g}", where=rows.where_largest())
-    times = worst.value / worst.limit if worst.limit else float("inf")
-    return f"Compared at {positions} positions, {said}, {times:.3g} times what production allows."
+    much = f"{worst.value / worst.limit:.3g} times what" if worst.limit else "more than"
+    if diagnosis is None:
+        return f"Compared at {positions} positions, {said}, {much} production allows."
+    return f"{diagnosis[0].upper()}{diagnosis[1:]} ({said}, {much} production allows)."

@@ -39,18 +39,25 @@ class Production:
         found to lack when one of the recorded configurations is left out.
 
         Args:
-            shown: how many tokens of a position the target shows; the band for the next larger
-                number that was measured is taken, which is never too narrow.
+            shown: how many tokens of a position the target shows, all if None. Between two numbers
+                that were measured, the wider band of the two is taken, figure by figure.
         """
-        measured = _measured(shown)
-        recorded = noise.band_of(self.pairs(), shown=measured)
-        reach = _reach(self.configuration, measured)
+        found = [self._band(few) for few in sorted(_measured(shown), key=str)]
+        widest = {name: max(getattr(each, name) for each in found) for name in noise.FIGURES}
+        return replace(found[0], **widest)
+
+    def _band(self, shown: int | None) -> Band:
+        recorded, reach = noise.band_of(self.pairs(), shown=shown), self.reach(shown)
         scaled = {name: getattr(recorded, name) * reach[name] for name in noise.FIGURES}
         return replace(recorded, **scaled)
 
     def pairs(self) -> list[Mapping[str, Any]]:
         """The pairs of recordings that the band is taken from."""
         return noise.sound(self.noise, self.configuration)
+
+    def reach(self, shown: int | None) -> Mapping[str, float]:
+        """What the band is multiplied by, by figure; `shown` is None or one of `noise.SHOWN`."""
+        return _reach(self.configuration, shown)
 
     def by_position(self) -> dict[int, float]:
         """The most that KL may come to, from the position that is the key until the next."""
@@ -59,7 +66,7 @@ class Production:
             for stretch in pair["kl_by_position"]:
                 begin = int(stretch["from"])
                 widest[begin] = max(widest.get(begin, 0.0), float(stretch["max"]))
-        reach = _reach(self.configuration, None)["kl_max"]
+        reach = self.reach(None)["kl_max"]
         return {begin: widest[begin] * reach for begin in sorted(widest)}
 
 
@@ -70,9 +77,13 @@ def provenance(model: str) -> Mapping[str, Any]:
     return found
 
 
-def _measured(shown: int | None) -> int | None:
-    """The number of tokens shown for which there is a band: the next larger one, or all."""
-    return min((few for few in noise.SHOWN if shown and few >= shown), default=None)
+def _measured(shown: int | None) -> set[int | None]:
+    """The numbers of tokens on both sides of one for which bands were measured; None means all."""
+    if shown is None:
+        return {None}
+    fewer = max((few for few in noise.SHOWN if few <= shown), default=min(noise.SHOWN))
+    more = min((few for few in noise.SHOWN if few >= shown), default=None)
+    return {fewer, more}
 
 
 def names() -> list[str]:

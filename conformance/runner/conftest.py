@@ -14,9 +14,10 @@ from conformance.targets.runners.target import RunnerTarget
 from fixtures.snapshots.configurations import ANCHOR
 
 FIXTURE = "measured"
+MODELS = sorted(production.names(), key=str.lower)
 
 
-@pytest.fixture(scope="session", params=production.names())
+@pytest.fixture(scope="session", params=MODELS)
 def measured(request: pytest.FixtureRequest) -> Iterator[Measured]:
     """A fixture model in the runner under test.
 

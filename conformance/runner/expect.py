@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from conformance.compare.divergences import Divergence
 from conformance.compare.goldens import Distance
-from conformance.compare.parity import Divergence, Parity
+from conformance.compare.parity import Parity
 from conformance.outcomes import Failed, Inconclusive
 from fixtures.snapshots import Recorded
 

@@ -10,6 +10,7 @@ from types import ModuleType
 from conformance.api.ask import Ask
 from conformance.api.numerics import test_distribution, test_evidence, test_greedy, test_prompts
 from conformance.api.numerics.session import Numerics
+from conformance.compare.production import Production
 from conformance.evidence import Result
 from conformance.judging import judge_call
 from conformance.options import Options
@@ -41,22 +42,34 @@ def functions() -> dict[str, tuple[Requirement, object]]:
 
 
 def results(
-    url: str, tokenizer: Path, folder: Path, *, route: str | None = None, shown: int = 20
+    url: str,
+    tokenizer: Path,
+    folder: Path,
+    *,
+    route: str | None = None,
+    shown: int = 20,
+    beside: Production | None = None,
+    model: str = "prod",
 ) -> dict[str, Result]:
-    """What each requirement comes to, by its id without the profile."""
+    """What each requirement comes to, by its id without the profile.
+
+    Args:
+        beside: what it is compared with; the small production if None.
+        model: what the server calls its model.
+    """
     run = RunFolder(folder / "run")
     run.reset()
-    target = ServerTarget("small", url, "prod", tokenizer_dir=str(tokenizer))
-    options = Options(base_url=url, request_timeout_s=10.0)
+    target = ServerTarget("small", url, model, tokenizer_dir=str(tokenizer))
+    options = Options(base_url=url, request_timeout_s=60.0)
     state = WorkerState(target, run, options, time.time() + 600, serves=True)
     found = {}
-    numerics = Numerics(state, route=route, shown=shown, production=production())
+    numerics = Numerics(state, route=route, shown=shown, production=beside or production())
     with closing(state), closing(numerics):
         for id, (stated, function) in functions().items():
             state.client.exchanges.clear()
             raised: BaseException | None = None
             wants = function.__code__.co_varnames[: function.__code__.co_argcount]  # type: ignore[attr-defined]
-            given = {"numerics": numerics, "ask": Ask(state.client, "prod")}
+            given = {"numerics": numerics, "ask": Ask(state.client, model)}
             try:
                 function(**{name: given[name] for name in wants})  # type: ignore[operator]
             except Exception as error:

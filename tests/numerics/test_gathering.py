@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -166,23 +165,25 @@ def test_a_refusal_of_what_is_too_long_is_no_trouble(tokenizer: Path) -> None:
     assert any("fills the context of 100" in each or "fill the" in each for each in found.left_out)
 
 
-def test_no_more_requests_are_in_flight_than_workers(tokenizer: Path) -> None:
-    lock, busy, most = threading.Lock(), [0], [0]
+@pytest.mark.parametrize("workers", [1, 3])
+def test_as_many_requests_as_workers_are_in_flight_and_no_more(
+    tokenizer: Path, workers: int
+) -> None:
+    changed, busy, most = threading.Condition(), [0], [0]
 
     def bend(answer: object, body: object) -> object:
-        with lock:
+        with changed:
             busy[0] += 1
             most[0] = max(most[0], busy[0])
-        time.sleep(0.005)
-        with lock:
+            changed.notify_all()
+            # Until all workers have been at it once, whoever is here waits for the others.
+            changed.wait_for(lambda: most[0] >= workers, timeout=5)
             busy[0] -= 1
         return answer
 
-    for workers in (1, 3):
-        most[0] = 0
-        with serving(Offers(bend=bend)) as url:
-            see(url, tokenizer, workers=workers)
-        assert most[0] == workers
+    with serving(Offers(bend=bend)) as url:
+        see(url, tokenizer, workers=workers)
+    assert most[0] == workers
 
 
 def test_each_position_knows_its_request(tokenizer: Path) -> None:

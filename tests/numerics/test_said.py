@@ -10,7 +10,7 @@ from tokenizers import AddedToken, decoders, models
 from tokenizers import Tokenizer as Fast
 
 from conformance.api.numerics import said
-from conformance.compare import parity
+from conformance.compare.divergences import divergences
 from conformance.compare.tokens import Tokenizer
 from fixtures.snapshots import Recorded
 
@@ -56,7 +56,7 @@ CUT = production([FOO, BAR], {FOO: 0.9}, {BAR: 0.9})
 
 def margin(text: str, recorded: Recorded, tokenizer: Tokenizer) -> float:
     """By how much production preferred its own where the text leaves it; 0 where it does not."""
-    found = parity.divergences({"p": recorded}, {"p": said.tokens(text, recorded, tokenizer)})
+    found = divergences({"p": recorded}, {"p": said.tokens(text, recorded, tokenizer)})
     return found[0].margin if found else 0.0
 
 

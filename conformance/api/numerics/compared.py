@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from conformance.compare import diagnosis
-from conformance.compare.parity import Parity, Recordings
+from conformance.compare.parity import Parity
+from conformance.compare.production import Production
+from conformance.compare.rows import Floats, Rows, rows
 from conformance.evidence import Exchange
-from fixtures.snapshots import noise
-
-Place = tuple[str, int]
-"""A prompt's name and a position in it."""
+from fixtures.snapshots import Recorded, noise
 
 
 @dataclass(frozen=True)
@@ -22,55 +21,35 @@ class Compared:
     """What was compared, and what it came to.
 
     Attributes:
-        reference: production, or the server itself in other circumstances.
+        production: what with; the server itself in other circumstances where that is the question.
         exchange: the request that showed a position of a prompt.
     """
 
     parity: Parity
-    reference: Recordings
-    seen: Recordings
+    production: Production
+    seen: Mapping[str, Recorded]
     exchange: Callable[[str, int], Exchange | None]
 
     @cached_property
-    def rows(self) -> diagnosis.Rows:
+    def rows(self) -> Rows:
         """Every position that was compared."""
-        return diagnosis.rows(self.reference, self.seen)
+        return rows(self.production, self.seen, self.parity.shown)
 
-    @cached_property
-    def margins(self) -> dict[Place, float]:
-        """By how much the reference preferred its favourite to the other's, nats."""
-        found = {}
-        for name, recorded in self.rows.production.items():
-            margins = noise.margins(recorded, self.rows.target[name].top_ids[:, 0])
-            for position, margin in zip(recorded.positions, np.nan_to_num(margins), strict=True):
-                found[name, int(position)] = float(margin)
-        return found
-
-    def worst(self, figure: str) -> Place:
-        """Where a figure is largest."""
+    def worst(self, figure: str) -> tuple[str, int]:
+        """Prompt and position where a figure is largest."""
         if figure == "margin":
-            return max(self.margins, key=lambda place: self.margins[place])
+            return self._at(self.rows.margins)
         if figure.startswith("logprob"):
-            apart = self._apart()
-            return max(apart, key=lambda place: apart[place])
-        return self._place(int(self.rows.kl.argmax()))
+            production, target = self.rows.logprobs
+            likely = production >= math.log(noise.LIKELY)
+            return self._at(np.nan_to_num(np.abs(production - target) * likely).max(axis=1))
+        return self._at(self.rows.kl)
 
-    def worst_between(self, begin: int, end: int) -> Place:
+    def worst_from(self, begin: int, end: int) -> tuple[str, int]:
         """Where the KL divergence is largest, of positions from `begin` to before `end`."""
         inside = (self.rows.positions >= begin) & (self.rows.positions < end)
-        return self._place(int(np.where(inside, self.rows.kl, -1).argmax()))
+        return self._at(np.where(inside, self.rows.kl, -1.0))
 
-    def _place(self, row: int) -> Place:
-        return self.rows.prompts[row], int(self.rows.positions[row])
-
-    def _apart(self) -> dict[Place, float]:
-        """The largest difference of a likely token's log probability, nats."""
-        found = {}
-        for name, recorded in self.rows.production.items():
-            for position in recorded.positions:
-                at = np.array([position])
-                likely, _, _ = noise.logprob_differences(
-                    noise.at(recorded, at), noise.at(self.rows.target[name], at)
-                )
-                found[name, int(position)] = float(likely.max()) if len(likely) else 0.0
-        return found
+    def _at(self, values: Floats) -> tuple[str, int]:
+        row = int(values.argmax())
+        return str(self.rows.names[row]), int(self.rows.positions[row])

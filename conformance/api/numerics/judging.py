@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from conformance.api.numerics.compared import Compared
 from conformance.api.numerics.evidence import Evidence
-from conformance.compare.parity import Divergence, Figure, Parity
+from conformance.compare.divergences import Divergence
+from conformance.compare.parity import ENOUGH, Figure, Parity
 from conformance.compare.tokens import Tokenizer
 from conformance.outcomes import Failed, Inconclusive
 from conformance.targets.client import Client
@@ -16,8 +17,8 @@ UNSEEN = "The server shows no logprobs that could be compared"
 UNITS = "nats"
 
 LATE = 64
-"""A stretch that must have been seen to say that a difference does not grow: there the windows of
-the fixture models are full."""
+"""Position from which on a difference that grows is looked for: there the windows of the fixture
+models are full. Stretches before it are short, so that their maximum is a matter of chance."""
 
 TINY = 1e-9
 AROUND = 8
@@ -80,7 +81,7 @@ def within(compared: Compared, client: Client, *names: str, before: str = "") ->
     prompt, position = compared.worst(far.name)
     show(compared, client, prompt, position)
     raise Failed(
-        before + said(parity),
+        before + parity.reason,
         expected=f"{far.name} of at most {far.limit:.4g} {UNITS}",
         actual=f"{far.value:.4g} {UNITS}, worst at position {position} of prompt {prompt}",
         cause=before.rstrip(". ") or CAUSE,
@@ -94,13 +95,12 @@ def favourite(compared: Compared, client: Client) -> None:
         Failed, Inconclusive: as `within`.
     """
     decided(compared.parity)
-    limit = compared.parity.figure("margin").limit
-    prompt, position = compared.worst("margin")
-    margin = compared.margins[prompt, position]
+    limit, margin = compared.parity.figure("margin").limit, compared.rows.lost()
     if margin > limit:
+        prompt, position = compared.worst("margin")
         show(compared, client, prompt, position)
         raise Failed(
-            said(compared.parity),
+            compared.parity.reason,
             expected=f"production's favourite, or a token at most {limit:.4g} {UNITS} behind it",
             actual=f"one {margin:.4g} {UNITS} behind, at position {position} of prompt {prompt}",
             cause=CAUSE,
@@ -108,29 +108,30 @@ def favourite(compared: Compared, client: Client) -> None:
 
 
 def steady(compared: Compared, client: Client) -> None:
-    """No stretch of positions is further from production than production's own there.
+    """From `LATE` on no stretch is further from production than production's own there.
 
     Raises:
         Failed: the stretch that is furthest outside.
-        Inconclusive: too little was seen, or nothing beyond the first positions.
+        Inconclusive: too little was seen, or too little from `LATE` on.
     """
     decided(compared.parity)
-    known = [each for each in compared.parity.by_position if each.limit is not None]
-    if not known or known[-1].begin < LATE:
+    late = [each for each in compared.parity.by_position if each.begin >= LATE]
+    known = [each for each in late if each.limit is not None and each.count >= ENOUGH]
+    if not known:
         raise Inconclusive(
-            f"Nothing was seen beyond position {LATE}: a server that shows more would decide"
+            f"Too little was seen from position {LATE} on: a server that shows more would decide"
         )
     outside = [each for each in known if each.limit is not None and each.max > each.limit]
     if not outside:
         return
     far = max(outside, key=lambda each: each.max / (each.limit or TINY))
-    prompt, position = compared.worst_between(far.begin, max(1, 2 * far.begin))
+    prompt, position = compared.worst_from(far.begin, max(1, 2 * far.begin))
     show(compared, client, prompt, position)
     raise Failed(
-        f"{said(compared.parity)} By position it is outside from {outside[0].begin} on",
+        f"{compared.parity.reason} By position it is outside from {outside[0].begin} on",
         expected=f"KL of at most {far.limit:.4g} {UNITS} at positions from {far.begin} on",
         actual=f"{far.max:.4g} {UNITS} at position {position} of prompt {prompt}; by position "
-        + ", ".join(f"{each.begin}: {each.max:.2g}" for each in known),
+        + ", ".join(f"{each.begin}: {each.max:.2g}" for each in compared.parity.by_position),
         cause=CAUSE,
     )
 
@@ -151,11 +152,6 @@ def parted(far: Divergence, limit: float, tokenizer: Tokenizer) -> Failed:
         actual=around(far.target),
         cause="Greedy text is not production's",
     )
-
-
-def said(parity: Parity) -> str:
-    """What a failure begins with."""
-    return f"{parity.reason} {parity.diagnosis}" if parity.diagnosis else parity.reason
 
 
 def show(compared: Compared, client: Client, prompt: str, position: int) -> None:

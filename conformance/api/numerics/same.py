@@ -159,7 +159,7 @@ def _same(
     def exchange(prompt: str, position: int) -> Exchange | None:
         return second[prompt].sources.get(position)
 
-    compared = Compared(parity.compare(own, seen), reference, seen, exchange)
+    compared = Compared(parity.compare(own, seen), own, seen, exchange)
     judging.within(compared, numerics.client, before=otherwise)
 
 

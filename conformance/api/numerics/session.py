@@ -13,6 +13,7 @@ from conformance.api.numerics.compared import Compared
 from conformance.api.numerics.evidence import Evidence
 from conformance.api.numerics.gather import KNOWN, SHOWN, gather
 from conformance.api.numerics.identity import production_of
+from conformance.compare import quantised
 from conformance.compare.production import Production
 from conformance.compare.tokens import Tokenizer
 from conformance.recording.endpoint import Endpoint, Lost
@@ -20,6 +21,9 @@ from conformance.recording.names import TokenNames
 from conformance.recording.prompts import Prompt
 from conformance.targets.client import Client
 from conformance.worker import WorkerState
+
+QUANTIZED = "numerics-quantized"
+"""The profile of a target that says of itself that its weights are quantised."""
 
 
 class Numerics:
@@ -85,8 +89,7 @@ class Numerics:
         evidence = self.evidence
         if not evidence.seen:
             raise judging.unseen(evidence)
-        recorded = self.production.snapshot.prompts
-        return Compared(evidence.parity(), recorded, evidence.seen, evidence.exchange)
+        return Compared(evidence.parity(), self.production, evidence.seen, evidence.exchange)
 
     @cached_property
     def prompts(self) -> list[Prompt]:
@@ -142,7 +145,10 @@ class Numerics:
             )
         except Lost as lost:
             raise lost.failure from None
-        self._state.folder.record_parity(reported(evidence, self.tokenizer))
+        found = reported(evidence, self.tokenizer)
+        if self._state.options.profile == QUANTIZED and evidence.seen:
+            found["quantised"] = quantised.summary(evidence.production, evidence.seen)
+        self._state.folder.record_parity(found)
         return evidence.to_json()
 
 

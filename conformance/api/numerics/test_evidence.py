@@ -12,7 +12,7 @@ from conformance.requirements import MUST, requirement
     MUST,
     source="OpenAI completions.create: logprobs; chat.completions.create: top_logprobs; "
     "vLLM prompt_logprobs",
-    profiles=("numerics",),
+    profiles=("numerics", "numerics-quantized"),
 )
 def test_logprobs(numerics: Numerics) -> None:
     """The server MUST show the log probabilities of its tokens, wherever it is asked for them.

@@ -8,8 +8,7 @@ from conformance.api import answers
 from conformance.api.ask import Ask
 from conformance.api.numerics import judging, said
 from conformance.api.numerics.session import Numerics
-from conformance.compare import parity
-from conformance.compare.parity import Divergence
+from conformance.compare.divergences import Divergence, divergences
 from conformance.evidence import Exchange
 from conformance.outcomes import Inconclusive
 from conformance.recording.prompts import Prompt
@@ -19,8 +18,26 @@ _KNOWN = "script-"
 """Prompts that the scripted model knows the answer to by heart."""
 
 
-def like_production(numerics: Numerics, ask: Ask) -> None:
+def by_heart(numerics: Numerics, ask: Ask) -> None:
+    """What the scripted model knows by heart is said exactly.
+
+    Raises:
+        Failed: a token of it is another.
+        Inconclusive: another model is served, or nothing can be sent.
+    """
+    if not _scripted(numerics):
+        raise Inconclusive(
+            f"{numerics.production.model} knows nothing by heart: {SCRIPTED.name} would decide",
+            cause="The served model knows no text by heart",
+        )
+    like_production(numerics, ask, only=_KNOWN)
+
+
+def like_production(numerics: Numerics, ask: Ask, *, only: str = "") -> None:
     """Greedy text is production's, as far as production was sure of its own tokens.
+
+    Args:
+        only: what the names of prompts have to begin with.
 
     Where tokens were shown they are compared; else, and wherever the scripted model knows the
     answer, the text.
@@ -30,28 +47,33 @@ def like_production(numerics: Numerics, ask: Ask) -> None:
         Inconclusive: no prompt can be sent in a form that the server takes.
     """
     recorded = numerics.production.snapshot.prompts
-    shown = numerics.evidence.greedy
-    parted = parity.divergences(recorded, shown)
+    greedy = numerics.evidence.greedy
+    shown = {name: ids for name, ids in greedy.items() if name.startswith(only)}
+    parted = divergences(recorded, shown)
     for each in _outside(numerics, parted):
         if exchange := numerics.evidence.exchange(each.prompt, each.position - 1):
             numerics.client.exchanges.append(exchange)
     _judge(numerics, parted)
     if shown and not _scripted(numerics):
         return
-    prompts = [prompt for prompt in numerics.prompts if _says_text(numerics, prompt)]
+    prompts = [
+        prompt
+        for prompt in numerics.prompts
+        if prompt.name.startswith(only) and _says_text(numerics, prompt)
+    ]
     if not prompts and not shown:
         raise Inconclusive(
             "No prompt of production's can be sent as text or messages: a server that takes token "
             "ids would decide"
         )
-    greedy: dict[str, list[int]] = {}
+    greedy = {}
     sent: dict[str, Exchange] = {}
     for prompt in prompts:
         found = recorded[prompt.name]
         text = _ask(ask, prompt, len(found.token_ids) - found.prompt_length)
         sent[prompt.name] = numerics.client.exchanges[-1]
         greedy[prompt.name] = said.tokens(text, found, numerics.tokenizer)
-    parted = parity.divergences(recorded, greedy)
+    parted = divergences(recorded, greedy)
     numerics.client.exchanges += [sent[each.prompt] for each in _outside(numerics, parted)]
     _judge(numerics, parted)
 

@@ -47,12 +47,21 @@ STRANGER = 5
 """Tokens with which another sequence goes on after a first part that two share."""
 
 
+LONGEST = 300
+"""Characters of an engine's own message that are told."""
+
+
 class Refused(Exception):
     """The runner honestly does not do this; one sentence, the engine's own where it has one."""
 
 
 class Broken(Exception):
     """The runner broke: it crashed, hung, or gave what no runner may give; one sentence."""
+
+
+def raised(error: Exception) -> str:
+    """An engine's error in one line of a bearable length."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}"
 
 
 class Runner(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from conformance.targets.runners.checkpoint import saved_dtype, stop_tokens
-from conformance.targets.runners.contract import Logits, Refused, Sequences, Way
+from conformance.targets.runners.contract import Logits, Refused, Sequences, Way, raised
 from conformance.targets.runners.rows import recorded
 from conformance.targets.runners.ways import shared
 from fixtures.snapshots import Recorded
@@ -39,8 +39,12 @@ class MlxLmRunner:
                 model.set_dtype(getattr(mx, dtype))
             mx.eval(model.parameters())
         except Exception as error:  # It raises what it likes.
-            raise Refused(f"mlx-lm does not load it: {type(error).__name__}: {error}") from error
+            raise Refused(f"mlx-lm does not load it: {raised(error)}") from error
         self.model: Any = model
+        try:  # Nothing is computed before it is asked for, and some kernels exist for Metal only.
+            self.logits([0, 1])
+        except RuntimeError as error:
+            raise Refused(f"mlx-lm does not run it in {dtype}: {raised(error)}") from error
         self._stop = stop_tokens(folder)
         self.ways = (Way.PREFIX, Way.BATCH) if _has_batches() else (Way.PREFIX,)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.targets.runners.contract import Logits, Refused, Sequences, Way
+from conformance.targets.runners.contract import Logits, Refused, Sequences, Way, raised
 from conformance.targets.runners.rows import recorded
 from fixtures.snapshots import Recorded
 
@@ -40,7 +40,7 @@ class TransformersRunner:
         try:
             model = model or auto.from_pretrained(folder, dtype=getattr(torch, dtype), **named)
         except Exception as error:  # It raises what it likes.
-            raise Refused(f"transformers does not load it: {error}") from error
+            raise Refused(f"transformers does not load it: {raised(error)}") from error
         self.model = model.eval()
         # Threads that wait for each other take most of the time of a model this small.
         self._threads = torch.get_num_threads()

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from conformance.targets.runners.checkpoint import stop_tokens
-from conformance.targets.runners.contract import CHUNKS, Logits, Refused, Sequences, Way
+from conformance.targets.runners.contract import CHUNKS, Logits, Refused, Sequences, Way, raised
+from conformance.targets.runners.rows import recorded
 from conformance.targets.runners.ways import shared
 from fixtures.snapshots import Recorded, SnapshotError
 from fixtures.snapshots.configurations import DEFAULT
@@ -49,7 +50,7 @@ class VllmRunner:
 
     def logits(self, token_ids: list[int]) -> Logits:
         """All logits of one sequence, where the vocabulary is small enough to be kept whole."""
-        (seen,) = self.score({"": token_ids}, Way.ONE_PASS).values()
+        (seen,) = self._scored({"": token_ids}, Way.ONE_PASS).values()
         if seen.top_ids.shape[1] != self._engine.capture.vocabulary:
             raise Refused("Of a vocabulary this large only the likeliest logits are taken.")
         order = np.argsort(seen.top_ids, axis=1)
@@ -60,6 +61,20 @@ class VllmRunner:
         return [int(token) for token in found.token_ids[len(token_ids) :]]
 
     def score(self, sequences: Sequences, way: Way) -> Mapping[str, Recorded]:
+        found = self._scored(sequences, way)
+        return {name: self._normalised(seen) for name, seen in found.items()}
+
+    def _normalised(self, seen: Recorded) -> Recorded:
+        """As `rows.recorded` keeps rows, where the whole vocabulary was kept."""
+        if seen.top_ids.shape[1] != self._engine.capture.vocabulary:
+            return seen
+        order = np.argsort(seen.top_ids, axis=1)
+        found = recorded(
+            seen.token_ids.tolist(), np.take_along_axis(seen.top_logits, order, axis=1)
+        )
+        return replace(found, positions=seen.positions)
+
+    def _scored(self, sequences: Sequences, way: Way) -> Mapping[str, Recorded]:
         asked = {name: self._asked(ids) for name, ids in sequences.items()}
         if way is Way.ONE_PASS:
             return self._alone(self._with(PLAIN), asked)
@@ -125,8 +140,7 @@ class VllmRunner:
         except SnapshotError as error:
             raise Refused(str(error)) from error
         except Exception as error:  # It raises what it likes.
-            said = " ".join(str(error).split())[:400]
-            raise Refused(f"vLLM does not load it: {type(error).__name__}: {said}") from error
+            raise Refused(f"vLLM does not load it: {raised(error)}") from error
         # See `fixtures.snapshots.record.warm_up`: the first prompt must be no single token.
         engine.run({"": self._asked([2 + place % 64 for place in range(300)], 2)})
         return engine

@@ -8,7 +8,7 @@ import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class RemoteRunner:
         python: the engine's interpreter.
         module, kind: the adapter's module and class.
         log: what the engine prints.
+        path: folders with modules of the adapter's own.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class RemoteRunner:
         dtype: str,
         log: Path,
         *,
+        path: Sequence[Path] = (),
         load_s: float = LOAD_S,
         run_s: float = RUN_S,
     ) -> None:
@@ -54,6 +56,7 @@ class RemoteRunner:
         self._command = [str(python), "-m", worker.__name__, module, kind, str(folder), dtype]
         self._log, self._load_s, self._run_s = log, load_s, run_s
         self._scratch = tempfile.TemporaryDirectory(prefix="maccord-runner-")
+        self._path = os.pathsep.join([self._scratch.name, *map(str, path)])
         root = Path(fixtures.__file__).parents[1]
         for name in _MODULES:
             # The engine's interpreter must see these packages and not this interpreter's others.
@@ -150,7 +153,7 @@ class RemoteRunner:
 
     def _start(self) -> None:
         environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
-        environment |= {"PYTHONPATH": self._scratch.name, "PYTHONUNBUFFERED": "1"}
+        environment |= {"PYTHONPATH": self._path, "PYTHONUNBUFFERED": "1"}
         theirs_in, self._questions = os.pipe()
         self._answers, theirs_out = os.pipe()
         command = [*self._command, self._scratch.name, str(theirs_in), str(theirs_out)]

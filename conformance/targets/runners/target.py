@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance.targets.environment import clean_environment, installed_versions
 from conformance.targets.errors import TargetError
-from conformance.targets.runners.contract import Broken, Refused, Runner
+from conformance.targets.runners.contract import Broken, Refused, Runner, raised
 from conformance.targets.runners.remote import RemoteRunner
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -219,7 +219,7 @@ def _own(found: Any, folder: Path, dtype: str | None) -> Runner:
         except NotImplementedError as error:
             raise Refused(f"It does not load it: {error}") from error
         except Exception as error:
-            raise Broken(f"Loading raised {type(error).__name__}: {error}") from error
+            raise Broken(f"Loading raised {raised(error)}") from error
     if not hasattr(found, "logits"):
         raise Broken(f"It gave a {type(found).__name__}, which has no `logits`.")
     runner: Runner = found

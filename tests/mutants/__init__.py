@@ -1,0 +1,1 @@
+"""Whether the suite catches the mutants of `fixtures/mutants`, and by what."""
