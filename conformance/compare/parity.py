@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from conformance.compare.chance import stretched
 from conformance.compare.diagnosis import diagnose
 from conformance.compare.divergences import Divergence, divergences
 from conformance.compare.production import Production
@@ -34,11 +33,10 @@ a mean is that of the positions that happen to be seen."""
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of a comparison and the most that it may come to.
+    """One number of a comparison and the most that production itself comes to.
 
     Attributes:
         name: as in `noise.Band`.
-        limit: production's own, and what chance adds to it with so many positions.
     """
 
     name: str
@@ -122,10 +120,7 @@ def compare(
     found = noise.compare(recorded, usable, chose=False)
     parted = divergences(recorded, greedy or {})
     figures = _figures(
-        found,
-        max([rows.lost(), *(each.margin for each in parted)]),
-        production.band(shown),
-        stretched(rows.kl, rows.logprobs),
+        found, max([rows.lost(), *(each.margin for each in parted)]), production.band(shown)
     )
     positions = len(rows.kl)
     verdict: Verdict = "inside"
@@ -150,9 +145,7 @@ def compare(
     )
 
 
-def _figures(
-    found: Mapping[str, Any], margin: float, band: Band, chance: Mapping[str, float]
-) -> tuple[Figure, ...]:
+def _figures(found: Mapping[str, Any], margin: float, band: Band) -> tuple[Figure, ...]:
     """The figures that decide; those of the whole only where there are enough positions."""
     values = {
         f"{figure}_{which}": float(found[figure][which])
@@ -166,10 +159,7 @@ def _figures(
         if which == "max" or found["kl"]["count"] >= FOR_A_PERCENTILE
     }
     values["margin"] = margin
-    return tuple(
-        Figure(name, value, getattr(band, name) * chance.get(name, 1.0))
-        for name, value in values.items()
-    )
+    return tuple(Figure(name, value, getattr(band, name)) for name, value in values.items())
 
 
 def _window(model: str) -> int | None:
