@@ -24,6 +24,9 @@ def window(found: Rows) -> str | None:
         return None
     if found.share_wrong(near) < 0.2:
         return None
+    first = found.positions[near & found.wrong].min()
+    if (near & (found.positions < first)).sum() > EVIDENCE:
+        return None
     return (
         f"everything is right before position {size}, where the model's sliding window of as many "
         "tokens begins to leave some out, and wrong after it, as when the window is ignored, off "

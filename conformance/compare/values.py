@@ -5,10 +5,14 @@ A pattern is offered where undoing it leaves what production itself differs by, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from conformance.compare.rows import RANKED, Floats, Mask, Rows, octaves
 from fixtures.snapshots import Recorded, noise
+
+Curve = Callable[[Floats, float], Floats]
 
 EVIDENCE = 8
 """Rows without which no pattern is told from chance."""
@@ -95,14 +99,15 @@ def soft_cap(found: Rows) -> str | None:
     if len(chosen) < EVIDENCE or found.rank_agreement() < 0.9:
         return None
     sample = np.ix_(chosen, np.arange(min(RANKED, q.shape[1])))
-    for what, there, back in (("left out", _uncapped, _capped), ("put on", _capped, _uncapped)):
-        least = largest * (1.0001 if what == "left out" else 0.2)
-        caps = np.geomspace(least, 20 * largest, 60)
-        cap = min(caps, key=lambda cap: _misfit(there(logits[sample], cap), q[sample]))
-        level = np.nanmedian(np.where(np.isfinite(q), there(logits, cap) - q, np.nan), axis=1)
-        if cap < caps[-5] and _explained(
-            found, p, _among_shown(p, q), back(q + level[:, None], cap)
-        ):
+    for least, curve, what in ((1.0001, _uncapped, "left out"), (0.2, _capped, "put on")):
+        coarse = _best(np.geomspace(least, 20, 30) * largest, curve, logits[sample], q[sample])
+        fine = np.geomspace(coarse / 1.15, coarse * 1.15, 30)
+        cap = _best(fine[fine >= least * largest], curve, logits[sample], q[sample])
+        expected = curve(logits, cap)
+        level = np.nanmedian(np.where(np.isfinite(q), expected - q, np.nan), axis=1)[:, None]
+        # Of the two, what was not capped is capped: the reverse would blow its noise up.
+        left, right = (p, _capped(q + level, cap)) if curve is _uncapped else (expected - level, q)
+        if cap < 10 * largest and _explained(found, left, _among_shown(p, q), right):
             return (
                 "log probabilities follow production's on a curve, "
                 f"as when a soft cap of about {cap:.2g} on the logits is {what}"
@@ -219,9 +224,14 @@ def _uncapped(logits: Floats, cap: float) -> Floats:
     return np.asarray(cap * np.arctanh(np.clip(logits / cap, -0.999999, 0.999999)))
 
 
-def _misfit(expected: Floats, q: Floats) -> float:
-    apart = np.abs(_centred(expected, q) - _centred(q, q))
-    return float(np.nanmedian(np.nanmean(apart, axis=1)))
+def _best(caps: Floats, curve: Curve, logits: Floats, q: Floats) -> float:
+    """The cap whose curve takes the logits nearest to `q`, but for a constant of each row."""
+
+    def misfit(cap: float) -> float:
+        apart = np.abs(_centred(curve(logits, cap), q) - _centred(q, q))
+        return float(np.nanmedian(np.nanmean(apart, axis=1)))
+
+    return float(min(caps, key=misfit))
 
 
 def _shift(token: int, shift: float, seen: float) -> str:

@@ -1,0 +1,8 @@
+"""Recordings made by hand are a helper of the tests of snapshots; these use it too."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "snapshots"))
