@@ -10,6 +10,7 @@ import pytest
 
 from conformance.judging import result
 from conformance.outcomes import Failed, Level, Outcome
+from conformance.report.certificate import CertificateError
 from conformance.requirements import Requirement
 from conformance.run import Planned, RunFolder
 
@@ -38,9 +39,17 @@ def test_a_new_run_forgets_the_old_one(folder: RunFolder) -> None:
     assert (folder.results(), folder.lost(), folder.planned()) == ([], None, [])
 
 
+COMPARED = {
+    "model": "qwen3", "scope": "runner", "verdict": "outside", "reason": "It is far off.",
+    "diagnosis": None, "figures": [{"name": "kl_max", "value": 2.0, "limit": 1.0}],
+    "positions": 9, "shown": 20, "agreement": 1.0, "rank": 1.0, "by_position": [],
+    "divergences": [],
+}  # fmt: skip
+
+
 def test_comparisons_come_back_and_a_line_cut_short_costs_only_itself(folder: RunFolder) -> None:
     for model in ("scripted", "gpt2", "qwen3"):
-        folder.record_parity({"model": model, "scope": "server"})
+        folder.record_parity({**COMPARED, "model": model})
     file = folder.path / "parity.jsonl"
     file.write_bytes(file.read_bytes()[:-5])
     assert [found["model"] for found in folder.parities()] == ["scripted", "gpt2"]
@@ -48,9 +57,22 @@ def test_comparisons_come_back_and_a_line_cut_short_costs_only_itself(folder: Ru
     assert folder.parities() == []
 
 
+def test_a_difference_without_end_can_be_told(folder: RunFolder) -> None:
+    endless = {"name": "kl_max", "value": float("inf"), "limit": 1.0}
+    folder.record_parity({**COMPARED, "figures": [endless]})
+    (found,) = folder.parities()
+    assert found["figures"][0]["value"] == 1e9
+
+
+def test_what_no_certificate_could_hold_is_refused_at_once(folder: RunFolder) -> None:
+    with pytest.raises(CertificateError, match=r"at \$\.scope"):
+        folder.record_parity({**COMPARED, "scope": "client"})
+    assert folder.parities() == []
+
+
 def _record_large(path: Path, model: str) -> None:
     for _ in range(20):
-        RunFolder(path).record_parity({"model": model * 50_000})
+        RunFolder(path).record_parity({**COMPARED, "model": model * 50_000})
 
 
 def test_large_comparisons_of_several_workers_do_not_mix(folder: RunFolder) -> None:

@@ -131,7 +131,7 @@ def headline(certificate: Certificate) -> str:
 def not_inside(certificate: Certificate) -> list[tuple[str, str, str]]:
     """A verdict, a name and what there is to say, for each comparison that is not inside."""
     return [
-        (verdict, _name(each), " ".join(filter(None, (each["reason"], each["diagnosis"]))))
+        (verdict, _name(each), each["reason"])
         for verdict in ORDER[:2]
         for each in certificate.numerics
         if each["verdict"] == verdict

@@ -11,10 +11,12 @@ from conformance.report.certificate import (
     Certificate,
     KnownFailures,
     Machine,
+    Served,
     Suite,
     Target,
     with_control,
 )
+from tests.report.comparisons import comparisons
 
 SECRET = "sk-live-9f2c1e77"
 MARKUP = "</script><script>document.title='owned';alert(1)</script>"
@@ -190,6 +192,50 @@ def realistic() -> Certificate:
     return with_control(made, control, "fixtures/snapshots/vllm-0.32.0.json", sha256="cd" * 32)
 
 
+def of_several_models() -> Certificate:
+    """A run over several models, two of which are broken and one of which is not served."""
+    found = comparisons()
+    results = [
+        result(
+            f"numerics/distribution/kl[{each['model']}]",
+            Level.MUST,
+            Outcome.PASS if each["verdict"] == "inside" else Outcome.FAIL,
+            "" if each["verdict"] == "inside" else each["reason"],
+        )
+        for each in found
+    ]
+    served = [Served(each["model"], True, "", "5f" * 32, {"requests": 4.2}) for each in found]
+    return certificate(
+        results,
+        profile="numerics",
+        numerics=found,
+        models=[*served, Served("phi3-fused", False, "mlx-lm gave up.")],
+    )
+
+
+def hostile_comparison(scope: str) -> dict[str, Any]:
+    """A comparison whose every text comes from a server that means harm."""
+    text = f"It begins well. {HOSTILE} " * 9
+    return {
+        "model": HOSTILE, "scope": scope, "verdict": "outside", "reason": HOSTILE,
+        "diagnosis": HOSTILE, "positions": 3, "shown": 5, "agreement": 0.5, "rank": 0.5,
+        "figures": [{"name": name, "value": 2.0, "limit": 1.0} for name in ("kl_max", HOSTILE)],
+        "by_position": [
+            {"begin": 0, "count": 3, "mean": 0.1, "p99": 0.2, "max": 1e9, "limit": 0.001}
+        ],
+        "divergences": [
+            {
+                "prompt": HOSTILE, "position": 9, "length": 5, "expected": 1, "chosen": -1,
+                "margin": 0.1, "production": [1], "target": [-1],
+                "production_text": f"{text}{end}", "target_text": f"{text}{MARKUP}{end}",
+            }
+            for end in ("", HOSTILE, "\ud83d", "x" * 5000)
+        ],
+        "route": HOSTILE, "requests": 3, "seconds": 0.1, "left_out": [HOSTILE], "way": HOSTILE,
+        "quantised": {"bits": HOSTILE, "kl_mean": 0.1},
+    }  # fmt: skip
+
+
 def hostile() -> Certificate:
     """A server that attacks its reader in every text that it can reach, on every outcome."""
     results = [
@@ -212,7 +258,13 @@ def hostile() -> Certificate:
         for outcome in Outcome
         if outcome is not Outcome.PASS
     ]
-    made = certificate(results, log_tail=HOSTILE, notes=[HOSTILE])
+    made = certificate(
+        results,
+        log_tail=HOSTILE,
+        notes=[HOSTILE],
+        models=[Served(HOSTILE, True, "", "5f" * 32), Served(HOSTILE, False, HOSTILE)],
+        numerics=[hostile_comparison(scope) for scope in ("server", "runner")],
+    )
     target = replace(
         made.target,
         name=HOSTILE,

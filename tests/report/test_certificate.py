@@ -13,8 +13,23 @@ from jsonschema import Draft202012Validator
 
 from conformance.outcomes import Level, Outcome, Verdict
 from conformance.report import write_report
-from conformance.report.certificate import CertificateError, read, schema, with_control, write
+from conformance.report.certificate import (
+    CertificateError,
+    check_comparison,
+    read,
+    schema,
+    with_control,
+    write,
+)
+from tests.report.comparisons import MODELS, comparisons
 from tests.report.samples import certificate, hostile, realistic, result
+
+OPTIONAL = {
+    *("models", "numerics"),
+    *("route", "requests", "seconds", "left_out", "way", "configuration", "quantised"),
+    *("production_text", "target_text"),
+}
+"""What a certificate, a comparison or a divergence may leave out."""
 
 
 @pytest.fixture
@@ -55,10 +70,46 @@ def test_schema_is_valid_and_strict_everywhere() -> None:
     Draft202012Validator.check_schema(schema())
     objects = [schema(), *schema()["$defs"].values()]
     strict = [found for found in objects if "properties" in found]
-    assert len(strict) == 9
+    assert len(strict) == 14
     for found in strict:
         assert found["additionalProperties"] is False
-        assert sorted(found["required"]) == sorted(found["properties"])
+        assert {*found["properties"]} - {*found["required"]} <= OPTIONAL
+
+
+def test_a_certificate_from_before_the_numerics_is_read(stored: Path) -> None:
+    change(stored, lambda c: [c.pop(name) for name in ("models", "numerics")])
+    assert (read(stored).models, read(stored).numerics) == ([], [])
+
+
+def test_comparisons_stand_in_a_certificate(tmp_path: Path) -> None:
+    passed = result("numerics/distribution/kl[llama-gqa]", Level.MUST, Outcome.PASS)
+    made = certificate([passed], numerics=comparisons())
+    write(made, tmp_path / "certificate.json")
+    assert read(tmp_path / "certificate.json") == made
+    assert [found["model"] for found in made.numerics] == sorted(MODELS)
+
+
+@pytest.mark.parametrize(
+    ("where", "edit"),
+    [
+        (r"\$", lambda c: c.update(extra=1)),
+        (r"\$", lambda c: c.pop("scope")),
+        (r"\$\.verdict", lambda c: c.update(verdict="fine")),
+        (r"\$\.positions", lambda c: c.update(positions=-1)),
+        (r"\$\.agreement", lambda c: c.update(agreement=99.5)),
+        (r"\$\.figures\[0\]\.value", lambda c: c["figures"][0].update(value="0.1")),
+        (r"\$\.by_position\[0\]\.max", lambda c: c["by_position"][0].update(max=-1)),
+        (r"\$\.divergences\[0\]", lambda c: c.update(divergences=[{"prompt": "short"}])),
+    ],
+)
+def test_a_comparison_that_is_none_is_refused(
+    where: str, edit: Callable[[dict[str, Any]], None]
+) -> None:
+    found = comparisons()[0]
+    check_comparison(found)
+    edit(found)
+    with pytest.raises(CertificateError, match=f"cannot stand in a certificate: at {where}, "):
+        check_comparison(found)
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -153,6 +204,14 @@ def test_contradictions(stored: Path, says: str, edit: Callable[[dict[str, Any]]
     change(stored, edit)
     with pytest.raises(CertificateError, match="contradicts itself: .*" + says):
         read(stored)
+
+
+def test_inside_with_a_figure_outside_is_a_contradiction(tmp_path: Path) -> None:
+    found = comparisons()
+    next(each for each in found if each["verdict"] == "outside")["verdict"] = "inside"
+    made = certificate([result("api/chat/a", Level.MUST, Outcome.PASS)], numerics=found)
+    with pytest.raises(CertificateError, match=r"its numerics call .* inside, and kl_"):
+        write(made, tmp_path / "certificate.json")
 
 
 def test_a_part_of_a_profile_cannot_be_certified(tmp_path: Path) -> None:

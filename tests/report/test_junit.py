@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from conformance.outcomes import Level, Outcome
 from conformance.report.certificate import Certificate
 from conformance.report.junit import write_junit
-from tests.report.samples import certificate, hostile, realistic
+from tests.report.comparisons import comparisons
+from tests.report.samples import certificate, hostile, realistic, result
 
 
 def parsed(made: Certificate, folder: Path) -> ET.Element:
@@ -54,6 +56,16 @@ def test_a_failure_carries_its_evidence(tmp_path: Path) -> None:
     assert case is not None and case.text is not None
     for part in ("curl -sS", '"top_logprobs": 5', "expected: choices", "actual: choices", "200 OK"):
         assert part in case.text
+
+
+def test_the_numerics_are_properties_one_for_each_model_outside(tmp_path: Path) -> None:
+    passed = result("numerics/distribution/kl[m]", Level.MUST, Outcome.PASS)
+    root = parsed(certificate([passed], numerics=comparisons()), tmp_path)
+    told = {each.get("name"): each.get("value") or "" for each in root.iter("property")}
+    assert told["numerics"].startswith("2 of 4 models")
+    outside = {"numerics gemma2-softcap", "numerics mistral-window"}
+    assert {name for name in told if name and name.startswith("numerics ")} == outside
+    assert all(told[name].startswith("outside: Compared at ") for name in outside)
 
 
 def test_hostile_text_stays_text(tmp_path: Path) -> None:

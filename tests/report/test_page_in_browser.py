@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 from conformance.report import write_report
 from conformance.report.certificate import Certificate
 from tests.report.browser import LAUNCH_ARGUMENTS, find_browser
-from tests.report.samples import MARKUP, hostile, realistic
+from tests.report.comparisons import comparisons
+from tests.report.samples import MARKUP, hostile, of_several_models, realistic
 
 PHONE, DESK = 390, 1280
 
@@ -170,6 +171,65 @@ def test_paper_shows_what_is_folded(visit: Open, width: int) -> None:
     ink = "getComputedStyle(document.body).color.match(/\\d+/g).map(Number)"
     assert max(page.evaluate(ink)) < 64
     visited.assert_fits()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_the_numerics_are_told(visit: Open, width: int, scheme: str) -> None:
+    visited = visit(of_several_models(), width, color_scheme=scheme)
+    page = visited.page
+    shown = page.locator("details.compared")
+    names = shown.locator("> summary .id").all_inner_texts()
+    assert names[:2] == ["gemma2-softcap", "mistral-window"]
+    assert [shown.nth(n).get_attribute("open") is None for n in range(4)] == [
+        False, False, True, True,
+    ]  # fmt: skip
+    plot = shown.nth(1).locator(".chart svg")
+    assert plot.is_visible()
+    told = (plot.get_attribute("aria-labelledby") or "").split()
+    texts = [page.locator(f"#{id}").text_content() or "" for id in told]
+    assert "mistral-window" in texts[0]
+    assert "above the largest of production's own at positions 32 to 63" in texts[1]
+    assert shown.nth(0).get_by_text("Seen by prompt_logprobs at ").is_visible()
+    parting = shown.nth(0).locator(".parting").first
+    assert parting.locator("mark").count() == 2
+    boxes = [parting.locator("figure").nth(n).bounding_box() for n in range(2)]
+    assert boxes[0] and boxes[1]
+    assert (boxes[0]["y"] == boxes[1]["y"]) == (width == DESK), "side by side where there is room"
+    visited.assert_fits()
+    visited.assert_quiet()
+
+
+def test_what_is_inside_is_one_line_until_it_is_asked(visit: Open) -> None:
+    visited = visit(of_several_models(), DESK)
+    inside = visited.page.locator("details.compared.pass").first
+    assert inside.evaluate("e => e.offsetHeight") < 60
+    assert inside.locator("svg.spark").is_visible()
+    assert not inside.locator(".chart").is_visible()
+    inside.locator("> summary").click()
+    assert inside.locator(".chart").is_visible()
+    inside.locator(".more > summary").first.click()
+    assert inside.locator(".more .numbers").first.is_visible()
+    visited.assert_fits()
+
+
+def test_the_plots_are_on_paper(visit: Open) -> None:
+    visited = visit(of_several_models(), DESK, color_scheme="dark")
+    page = visited.page
+    page.emulate_media(media="print", color_scheme="dark")
+    outside = page.locator("details.compared.fail").first
+    assert outside.locator(".chart svg").is_visible()
+    assert outside.locator(".more .numbers").first.is_visible()
+    inside = page.locator("details.compared.pass").first
+    assert inside.locator("svg.spark").is_visible()
+    assert not inside.locator(".chart").is_visible()
+    visited.assert_fits()
+
+
+def test_quantised_weights_are_said_at_the_top(visit: Open) -> None:
+    found = [{**each, "quantised": {"bits": 4}} for each in comparisons()]
+    page = visit(replace(of_several_models(), numerics=found), PHONE).page
+    assert page.locator("header .quantised").inner_text() == "Quantised: 4-bit weights"
 
 
 def test_dark_is_dark(visit: Open) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from conformance.outcomes import Level, Outcome
 from conformance.report.certificate import Certificate
 from conformance.report.terminal import summary
+from tests.report.comparisons import comparisons
 from tests.report.samples import certificate, hostile, realistic, result
 
 
@@ -49,6 +50,15 @@ def test_a_departure_can_be_acted_on() -> None:
     assert "expected" in below and "actual" in below
     curl = next(line for line in lines[at:] if "curl" in line)
     assert curl.endswith('--data-binary \'{"model": "m"}\''), "a wrapped line cannot be pasted"
+
+
+def test_the_numerics_take_a_line_for_each_model_outside() -> None:
+    passed = result("numerics/distribution/kl[m]", Level.MUST, Outcome.PASS)
+    lines = printed(certificate([passed], numerics=comparisons()), width=300).splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("Numerics: 2 of 4 models"))
+    assert lines[at + 1].startswith("  ✗ gemma2-softcap  Compared at ")
+    assert lines[at + 2].startswith("  ✗ mistral-window  Compared at ")
+    assert "llama-gqa" not in "".join(lines)
 
 
 def test_hostile_text_is_shown_not_obeyed() -> None:
