@@ -88,8 +88,7 @@ class Compared:
     model: str
     verdict: str
     name: str
-    reason: str
-    diagnosis: str | None
+    said: str
     seen: str
     brief: str
     left_out: list[str]
@@ -131,7 +130,7 @@ def headline(certificate: Certificate) -> str:
 def not_inside(certificate: Certificate) -> list[tuple[str, str, str]]:
     """A verdict, a name and what there is to say, for each comparison that is not inside."""
     return [
-        (verdict, _name(each), " ".join(filter(None, (each["reason"], each["diagnosis"]))))
+        (verdict, _name(each), _said(each))
         for verdict in ORDER[:2]
         for each in certificate.numerics
         if each["verdict"] == verdict
@@ -139,9 +138,20 @@ def not_inside(certificate: Certificate) -> list[tuple[str, str, str]]:
 
 
 def quantised(certificate: Certificate) -> str | None:
-    """What the weights were reduced to, where any of the comparisons says so."""
-    bits = {str(each["quantised"]["bits"]) for each in certificate.numerics if _quantised(each)}
-    return f"Quantised: {' and '.join(sorted(bits))}-bit weights" if bits else None
+    """What the target's weights look like, where it says that they are quantised."""
+    told = [each["quantised"] for each in certificate.numerics if each.get("quantised")]
+    if not told:
+        return None
+    looks = list(dict.fromkeys(map(_looks, told)))
+    return f"Quantised: {looks[0]}" if len(looks) == 1 else f"Quantised: {', '.join(looks)}"
+
+
+def _looks(told: Mapping[str, Any]) -> str:
+    if told["bits"] is not None:
+        return f"{told['bits']}-bit weights"
+    if told.get("looks_like") == "unquantised":
+        return "as it says, though nothing shows it"
+    return "neither 8-bit nor 4-bit weights cost as much"
 
 
 def number(value: float) -> str:
@@ -168,6 +178,14 @@ def _names(certificate: Certificate) -> list[str]:
     return [each["model"] for each in certificate.numerics]
 
 
+def _said(found: Comparison) -> str:
+    """The reason of the verdict, and the diagnosis where it is not part of that already."""
+    reason, diagnosis = str(found["reason"]), found["diagnosis"]
+    if not diagnosis or diagnosis.lower() in reason.lower():
+        return reason
+    return f"{reason} {diagnosis[0].upper()}{diagnosis[1:].rstrip('.')}."
+
+
 def _name(found: Comparison) -> str:
     way = found.get("way") if found["scope"] == "runner" else None
     return f"{found['model']}, {way}" if way else str(found["model"])
@@ -182,8 +200,7 @@ def _compared(found: Comparison, scale: Scale) -> Compared:
         model=found["model"],
         verdict=found["verdict"],
         name=_name(found),
-        reason=found["reason"],
-        diagnosis=found["diagnosis"],
+        said=_said(found),
         seen=_seen(found),
         brief=f"{found['positions']} positions, {found.get('route') or 'runner'}",
         left_out=list(found.get("left_out", [])),
@@ -208,6 +225,8 @@ def _seen(found: Comparison) -> str:
     if found.get("requests") is not None:
         said += f", with {found['requests']} requests"
         said += f" in {duration(found['seconds'])}" if found.get("seconds") is not None else ""
+    if found.get("broken"):
+        said += f"; at {found['broken']} it showed something else than numbers"
     return f"{said}."
 
 
@@ -226,17 +245,35 @@ def _percent(value: float) -> str:
 
 
 def _quantised(found: Comparison) -> str | None:
+    """What quantised weights cost here, in the figures of the field, each with what is usual."""
     told = found.get("quantised")
     if not told:
         return None
-    parts = [f"Quantised: {told['bits']}-bit weights"]
-    if told.get("kl_mean") is not None:
-        parts.append(f"mean KL {number(told['kl_mean'])} nats")
-    if told.get("kl_p999") is not None:
-        parts.append(f"99.9th percentile {number(told['kl_p999'])} nats")
-    if told.get("same_top1") is not None:
-        parts.append(f"same top token at {_percent(told['same_top1'] * 100)} of the positions")
-    return f"{parts[0]}: {', '.join(parts[1:])}." if parts[1:] else f"{parts[0]}."
+    bits = told.get("limits_are_of_bits", told["bits"])
+    figures = [
+        (name, told.get(key), told.get(f"{key}_limit"), write, bound)
+        for name, key, write, bound in (
+            ("mean KL", "kl_mean", _nats, "at most"),
+            ("99.9th percentile", "kl_p999", _nats, "at most"),
+            ("same top token at", "same_top1", _positions, "at least"),
+        )
+    ]
+    parts = [
+        f"{name} {write(value)}"
+        + (f" ({bits} bits: {bound} {write(limit)})" if limit is not None else "")
+        for name, value, limit, write, bound in figures
+        if value is not None
+    ]
+    said = f"Quantised: {_looks(told)}{': ' if parts else ''}{', '.join(parts)}."
+    return f"{told['reason']} {said}" if told.get("reason") else said
+
+
+def _nats(value: float) -> str:
+    return f"{number(value)} nats"
+
+
+def _positions(share: float) -> str:
+    return f"{_percent(share * 100)} of the positions"
 
 
 def _figure(each: Mapping[str, Any]) -> FigureRow:
