@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+
 import numpy as np
 
-from conformance.compare import places, values
+from conformance.compare import places, positions, values
 from conformance.compare.rows import Rows
 
 ENOUGH = 16
 """Rows without which nothing is told from chance."""
 
-PATTERNS = (*values.PATTERNS, *places.PATTERNS, values.like_rounding, places.everywhere)
+PATTERNS: tuple[Callable[[Rows], str | None], ...] = (
+    values.one_row_for_all,
+    values.shifted,
+    values.steeper,
+    values.soft_cap,
+    values.few_tokens,
+    places.only_first_decoded,
+    places.only_decoded,
+    places.every_block,
+    positions.window,
+    positions.onset,
+    places.only_some_prompts,
+    places.part_way,
+    positions.fading,
+    positions.drift,
+    positions.attention,
+    values.like_rounding,
+    positions.everywhere,
+)
 """The most particular first."""
 
 
 def diagnose(found: Rows) -> str | None:
-    """The known pattern that a difference follows, as a sentence without its end; None if none."""
+    """The known pattern that a difference follows, in a sentence; None if it follows none."""
     if len(found.kl) < ENOUGH or not found.wrong.any():
         return None
-    with np.errstate(all="ignore"):
-        return next((said for pattern in PATTERNS if (said := pattern(found))), None)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        # A row of which the target shows none of production's tokens has no mean: it is NaN.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        said = next((said for pattern in PATTERNS if (said := pattern(found))), None)
+    return said and f"{said[0].upper()}{said[1:]}."

@@ -68,8 +68,8 @@ class Parity:
     """What a comparison came to; plain data.
 
     Attributes:
-        reason: one sentence that a person understands.
-        diagnosis: what the pattern looks like, where it is a known one.
+        reason: one sentence that a person understands, the diagnosis in it where there is one.
+        diagnosis: what the pattern looks like, where it is a known one, as a sentence.
         positions: how many were compared; `shown`: tokens of each that the target showed.
         agreement: share of positions with the same favourite, ties counted as the same.
         rank: mean share of pairs of production's likeliest tokens that the target ranks alike.
@@ -217,7 +217,7 @@ def _reason(
     much = f"{_plain(worst.value / worst.limit)} times what" if worst.limit else "more than"
     if diagnosis is None:
         return f"Compared at {positions} positions, {said}, {much} production allows."
-    return f"{diagnosis[0].upper()}{diagnosis[1:]} ({said}, {much} production allows)."
+    return f"{diagnosis.removesuffix('.')} ({said}, {much} production allows)."
 
 
 def _plain(times: float) -> str:

@@ -1,4 +1,4 @@
-"""Patterns in where positions differ: each function gives a sentence, or None.
+"""Patterns in which rows differ: each function gives a sentence, or None.
 
 "Right" is as near to production as production is to itself. Where a place is named, other rows at
 the same positions are right, so that the place and not the position makes the difference.
@@ -6,14 +6,10 @@ the same positions are right, so that the place and not the position makes the d
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from conformance.compare.rows import Floats, Mask, Rows, octaves
-
-EVIDENCE = 8
-"""Rows without which a group is not judged."""
+from conformance.compare.positions import EVIDENCE, begins_at
+from conformance.compare.rows import Mask, Rows
 
 
 def only_first_decoded(found: Rows) -> str | None:
@@ -51,7 +47,7 @@ def only_some_prompts(found: Rows) -> str | None:
     if not wrong or len(names) < 3 or len(wrong) > len(names) / 3 or not _only(found, here, ~here):
         return None
     prompts = f"prompt {wrong[0]} is" if len(wrong) == 1 else f"prompts {', '.join(wrong)} are"
-    begin = _begin(found, here)
+    begin = begins_at(found, here)
     if begin is not None and begin >= 16:
         # Others may be indifferent to what happens there, as a prompt of one token repeated is.
         return f"only {prompts} wrong, and only from position {begin} on"
@@ -61,7 +57,7 @@ def only_some_prompts(found: Rows) -> str | None:
     )
 
 
-def blocks(found: Rows) -> str | None:
+def every_block(found: Rows) -> str | None:
     """Wrong once in every block of a paged cache."""
     for size in (8, 16, 32, 64, 128):
         slots = found.positions % size
@@ -69,10 +65,10 @@ def blocks(found: Rows) -> str | None:
             here = (slots == slot) & (found.positions >= size // 2)
             distinct = len(np.unique(found.positions[here & found.wrong]))
             if distinct >= 3 and found.share_wrong(here) >= 0.6 and found.fine(~here):
-                place = {0: "first", size - 1: "last"}.get(int(slot), f"{slot + 1}th")
+                place = {0: "first", size - 1: "last"}.get(int(slot), f"number {slot + 1}")
                 return (
-                    f"only every {size}th position is wrong, the {place} of each {size}, as when "
-                    f"the blocks of a cache meet badly"
+                    f"only one position in {size} is wrong, the {place} of each block of as many, "
+                    "as when the blocks of a cache meet badly"
                 )
     return None
 
@@ -81,7 +77,7 @@ def part_way(found: Rows) -> str | None:
     """Wrong from another position on in each prompt."""
     begins = {}
     for name in dict.fromkeys(found.names):
-        begin = _begin(found, found.names == name)
+        begin = begins_at(found, found.names == name)
         if begin is not None:
             begins[str(name)] = begin
     if len(begins) < 2 or max(begins.values()) < 3 * min(begins.values()):
@@ -97,117 +93,6 @@ def part_way(found: Rows) -> str | None:
     )
 
 
-def window(found: Rows) -> str | None:
-    """Right as long as the model's sliding window holds everything, wrong from there on."""
-    size = found.window
-    if not size:
-        return None
-    before, after = found.positions < size, found.positions >= size
-    near = after & (found.positions < size + size // 2)
-    if min(before.sum(), near.sum()) < EVIDENCE or not found.fine(before) or not found.off(after):
-        return None
-    if found.share_wrong(near) < 0.2:
-        return None
-    return (
-        f"everything is right before position {size}, where the model's sliding window of as many "
-        "tokens begins to leave some out, and wrong after it, as when the window is ignored, off "
-        "by one, or on the wrong layers"
-    )
-
-
-def onset(found: Rows) -> str | None:
-    """Right before a position, wrong from there on, at once."""
-    begin = _begin(found, np.ones(len(found.kl), dtype=bool))
-    if begin is None or begin < EVIDENCE:
-        return None
-    near = max(4, begin // 4)
-    before = (found.positions >= begin - near) & (found.positions < begin)
-    after = (found.positions >= begin) & (found.positions < begin + near)
-    early = (found.positions > 0) & (found.positions < begin // 2)
-    if not (before.any() and after.any() and early.any()):
-        return None
-    middle = [float(np.median(found.times[rows])) for rows in (early, before, after)]
-    if middle[1] > 2.5 * max(middle[0], 1.0) or middle[2] < 10 * max(middle[1], 1.0):
-        return None
-    late = found.positions >= 2 * begin
-    fades = late.sum() >= EVIDENCE and np.median(found.times[late]) < middle[2] / 3
-    # The first rows beyond a boundary miss little, and may still look right.
-    boundary = begin // 16 * 16
-    begin = boundary if boundary and begin - boundary <= 3 else begin
-    if fades:
-        return (
-            f"everything is right before position {begin}, and wrong from there on but less and "
-            "less, as when a block of the cache is lost or positions jump there"
-        )
-    return (
-        f"everything is right before position {begin} and wrong from there on, as when a sliding "
-        f"window, a chunk or a block of {begin} tokens is ignored, or put where there is none"
-    )
-
-
-def fading(found: Rows) -> str | None:
-    """Worst just after the first position, and right far from it."""
-    middles = _middles(found)
-    if len(middles) < 6 or middles[1] < 100:
-        return None
-    if max(middles[-2:]) > middles[1] / 30 or np.any(np.diff(np.log(middles[1:])) > 0.7):
-        return None
-    return (
-        "the difference is largest at the first positions and fades, as when the first token is "
-        "lost, doubled, or not seen by those after it"
-    )
-
-
-def drift(found: Rows) -> str | None:
-    """Right at the first position, and worse with every octave from there."""
-    if not _first_is_right(found):
-        return None
-    early = (found.positions >= 1) & (found.positions < 4)
-    soon = (found.positions >= 4) & (found.positions < 8)
-    later = (found.positions >= 8) & (found.positions < 32)
-    last = found.positions >= 32
-    if min(rows.sum() for rows in (early, soon, later, last)) < EVIDENCE // 2:
-        return None
-    # What is below the usual is noise of another size, and no growth from it is one.
-    times = np.maximum(found.times, 1.0)
-    middle = [float(np.median(times[rows])) for rows in (early, soon, later, last)]
-    if middle[2] < max(5, 10 * middle[0]) or middle[3] < max(5, middle[2] / 2):
-        return None
-    # It grows all the way: what begins at a block or a window is no drift.
-    if middle[1] < 1.5 * middle[0] or middle[2] < 1.5 * middle[1] or found.share_wrong(last) < 0.15:
-        return None
-    begin = _split(found, np.ones(len(found.kl), dtype=bool))
-    return (
-        f"position {begin} onward drifts: the difference grows with position, as a wrong rotary "
-        "base or scaling makes it, or seldom a missing soft cap on the scores of attention"
-    )
-
-
-def attention(found: Rows) -> str | None:
-    """Right where a token sees itself alone, wrong wherever it sees others."""
-    middles = _middles(found)
-    if len(middles) < 4 or not _first_is_right(found) or min(middles[2:]) < 5:
-        return None
-    return (
-        "the first position is right and all after it are wrong: a token alone is computed well, "
-        "so it is in how tokens attend to each other, as a wrong scale, mask, norm or position"
-    )
-
-
-def everywhere(found: Rows) -> str | None:
-    """Wrong wherever one looks, the first position included."""
-    first = found.positions == 0
-    middles = _middles(found)
-    if first.sum() < 3 or len(middles) < 4 or found.share_wrong(first) < 0.8 or min(middles) < 10:
-        return None
-    if np.median(found.kl) < 0.5 or np.median(found.times[first]) < np.median(found.times) / 5:
-        return None
-    return (
-        "every position is wrong, the first included: it is in what each token goes through "
-        "whatever came before it, as a norm, a scale, a cap, a bias, an activation or the weights"
-    )
-
-
 def _only(found: Rows, here: Mask, there: Mask) -> bool:
     """Whether one group is wrong and the other right at positions that both visit."""
     if min(here.sum(), there.sum()) < EVIDENCE or not found.off(here) or not found.fine(there):
@@ -219,57 +104,3 @@ def _only(found: Rows, here: Mask, there: Mask) -> bool:
     if beside.sum() < EVIDENCE or (met & found.wrong).sum() < EVIDENCE:
         return False
     return bool(np.median(found.times[met]) >= 5 * np.median(found.times[beside]))
-
-
-def _begin(found: Rows, rows: Mask) -> int | None:
-    """The position from which on these rows are wrong while all before are right; None if none."""
-    begin = _split(found, rows)
-    before, after = rows & (found.positions < begin), rows & (found.positions >= begin)
-    if before.sum() < EVIDENCE or after.sum() < EVIDENCE or not found.fine(before):
-        return None
-    near = after & (found.positions < begin + max(8, begin // 2))
-    return begin if found.share_wrong(near) >= 0.6 else None
-
-
-def _split(found: Rows, rows: Mask) -> int:
-    """The position that best parts right rows before from wrong ones after."""
-    positions = np.unique(found.positions[rows])
-    order = np.searchsorted(positions, found.positions[rows])
-    wrong = np.bincount(order, weights=found.wrong[rows], minlength=len(positions))
-    right = np.bincount(order, weights=~found.wrong[rows], minlength=len(positions))
-    mistaken = np.concatenate([[0], np.cumsum(wrong)]) + np.concatenate(
-        [np.cumsum(right[::-1])[::-1], [0]]
-    )
-    best = int(mistaken.argmin())
-    return int(positions[best]) if best < len(positions) else int(positions[-1]) + 1
-
-
-def _first_is_right(found: Rows) -> bool:
-    first = found.positions == 0
-    return bool(first.sum() >= 3 and found.fine(first))
-
-
-def _middles(found: Rows) -> Floats:
-    """Per octave of positions with enough rows, the middle of the difference in usual ones."""
-    groups = octaves(found.positions)
-    return np.array(
-        [
-            np.median(found.times[groups == group])
-            for group in np.unique(groups)
-            if (groups == group).sum() >= 3
-        ]
-    )
-
-
-PATTERNS: tuple[Callable[[Rows], str | None], ...] = (
-    only_first_decoded,
-    only_decoded,
-    blocks,
-    window,
-    onset,
-    only_some_prompts,
-    part_way,
-    fading,
-    drift,
-    attention,
-)

@@ -5,8 +5,6 @@ A pattern is offered where undoing it leaves what production itself differs by, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from conformance.compare.rows import RANKED, Floats, Mask, Rows, octaves
@@ -234,12 +232,3 @@ def _shift(token: int, shift: float, seen: float) -> str:
 
 def _listed(said: list[str]) -> str:
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
-
-
-PATTERNS: tuple[Callable[[Rows], str | None], ...] = (
-    one_row_for_all,
-    shifted,
-    steeper,
-    soft_cap,
-    few_tokens,
-)

@@ -117,7 +117,10 @@ def _chat_entry(entry: object) -> Scored:
     if not all(isinstance(top, dict) for top in found):
         raise Nonsense("`top_logprobs` holds something else than objects")
     return Scored(
-        _name(entry), entry.get("logprob"), tuple((_name(top), top.get("logprob")) for top in found)
+        _name(entry),
+        entry.get("logprob"),
+        tuple((_name(top), top.get("logprob")) for top in found),
+        text=entry.get("token"),
     )
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from conformance.compare.tokens import Tokenizer
 from conformance.recording.endpoint import Nonsense
 
+_CUT = "\N{REPLACEMENT CHARACTER}"
+"""What stands for bytes that are no whole character."""
+
 _AS_ID = re.compile(r"token_id:(\d+)")
 
 
@@ -50,6 +53,13 @@ class TokenNames:
         if found:
             raise Unknown("several tokens have the text that the server names")
         raise Unknown("no token of the tokenizer has the text that the server names")
+
+    def said(self, id: int, text: object) -> bool:
+        """Whether a text can be that of one token: as it is decoded, spelled, or left away."""
+        if self.tokenizer is None or not isinstance(text, str) or not text:
+            return True
+        own = self.tokenizer.decode([id], specials=True)
+        return text.strip(_CUT) == own.strip(_CUT) or self.tokenizer.vocabulary.get(text) == id
 
     def _inside(self, id: int) -> int:
         if id < 0 or (self.vocabulary is not None and id >= self.vocabulary):

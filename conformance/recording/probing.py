@@ -16,7 +16,12 @@ LADDER = (100, 50, 20, 10, 5, 1)
 
 PROBED = 4
 """Tokens that a prompt should have to try a route with it, and that are generated after it: few,
-and some inside; one alone may stand among alternatives whose names leave open which they are."""
+and some inside."""
+
+
+TRIED = 3
+"""Prompts that a route is tried with, where answers cannot be read: one may end in the middle of a
+character, or stand among tokens of one name."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Probing:
 
     Args:
         routes: the strongest first.
-        prompts: all that are to be recorded; a short one of them is tried.
+        prompts: all that are to be recorded; short ones of them are tried.
         top: alternatives a position that are wanted.
     """
 
@@ -54,15 +59,20 @@ class Probing:
         return None
 
     def _try(self, route: Route) -> Found | None:
-        prompt = _short([prompt for prompt in self.prompts if route.fits(prompt)])
+        prompts = _short([prompt for prompt in self.prompts if route.fits(prompt)])
         reason = ""
         for how in _manners(route, self.top):
-            try:
-                return Found(route, self._settle(route, prompt, how))
-            except (Refused, Nonsense) as failure:
-                reason = reason or str(failure)
-                if isinstance(failure, Refused) and not failure.invalid:
+            for prompt in prompts:
+                try:
+                    return Found(route, self._settle(route, prompt, how))
+                except Refused as refused:
+                    reason = reason or str(refused)
+                    if not refused.invalid:
+                        self.failures[route.name] = reason
+                        return None
                     break
+                except Nonsense as nonsense:
+                    reason = reason or str(nonsense)
         self.failures[route.name] = reason
         return None
 
@@ -97,11 +107,11 @@ def _below(asked: int, numbers: Iterable[int]) -> int | None:
     return max((number for number in numbers if 0 < number < asked), default=None)
 
 
-def _short(prompts: Sequence[Prompt]) -> Prompt:
-    """The shortest prompt that has some tokens, or text."""
+def _short(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The shortest prompts that have some tokens, or text."""
 
     def length(prompt: Prompt) -> tuple[bool, int]:
         size = len(prompt.token_ids or prompt.text or str(prompt.messages))
         return size < PROBED, size if size >= PROBED else -size
 
-    return min(prompts, key=length)
+    return sorted(prompts, key=length)[:TRIED]

@@ -145,14 +145,15 @@ class Route:
             position = len(seen.token_ids) - 1
             if entry is None:
                 raise Nonsense("a generated token has no logprobs")
-            self._add(seen, position, entry, how)
             try:
-                token = self.names.id_of(ids[place] if ids else entry.name)
+                token = ids[place] if ids else self._token(entry)
             except Unknown as reason:
-                seen.left_out[f"after a generated token that is not known, since {reason}"] += (
-                    len(scored) - place - 1
+                # Nor is it known that this is one token, whose alternatives these are.
+                seen.left_out[f"from a generated token on that is not known, since {reason}"] += (
+                    len(scored) - place
                 )
                 return
+            self._add(seen, position, entry, how)
             row = seen.rows.get(position)
             if row is not None and not likeliest(row, token):
                 raise Nonsense(
@@ -160,6 +161,13 @@ class Route:
                     "samples, or its logprobs belong to other tokens"
                 )
             seen.token_ids.append(token)
+
+    def _token(self, entry: Scored) -> int:
+        """The id of a generated token. Raises Unknown, also where it stands for several."""
+        token = self.names.id_of(entry.name)
+        if isinstance(entry.name, int) and not self.names.said(token, entry.text):
+            raise Unknown("several tokens are scored as one, as parts of a character are")
+        return token
 
     def _try_to_continue(self, seen: Seen, choice: dict[str, Any], how: Dialect) -> None:
         """As `_continue`; where that cannot be believed, what was seen of the prompt stays."""
@@ -288,14 +296,16 @@ class Replay(Route):
                 logprobs=how.asked,
             )
             for position, choice in zip(batch, answers.choices(answer, len(batch)), strict=True):
-                self._add_replayed(seen, position, answers.scored_tokens(choice), how)
+                self._add_replayed(seen, position, choice, how)
         return seen
 
     def _add_replayed(
-        self, seen: Seen, position: int, scored: Sequence[Scored | None], how: Dialect
+        self, seen: Seen, position: int, choice: dict[str, Any], how: Dialect
     ) -> None:
+        # Where the one token is part of a character, some servers say and score nothing yet.
+        scored = answers.scored_tokens(choice) if choice.get("logprobs") else []
         if not scored or scored[0] is None:
-            seen.left_out["no token was generated there"] += 1
+            seen.left_out["no token was generated there, or none that was scored"] += 1
         else:
             self._add(seen, position, scored[0], how)
 

@@ -21,11 +21,15 @@ IMPOSSIBLE = -9999.0
 
 @dataclass(frozen=True)
 class Scored:
-    """A token and its logprob by the server's name for it, with its alternatives."""
+    """A token and its logprob by the server's name for it, with its alternatives.
+
+    `text` is what the server says beside an id that the token stands for.
+    """
 
     name: object
     logprob: object
     alternatives: tuple[tuple[object, object], ...]
+    text: object = None
 
 
 @dataclass(frozen=True)

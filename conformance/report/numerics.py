@@ -88,7 +88,7 @@ class Compared:
     model: str
     verdict: str
     name: str
-    said: str
+    reason: str
     seen: str
     brief: str
     left_out: list[str]
@@ -130,7 +130,7 @@ def headline(certificate: Certificate) -> str:
 def not_inside(certificate: Certificate) -> list[tuple[str, str, str]]:
     """A verdict, a name and what there is to say, for each comparison that is not inside."""
     return [
-        (verdict, _name(each), _said(each))
+        (verdict, _name(each), each["reason"])
         for verdict in ORDER[:2]
         for each in certificate.numerics
         if each["verdict"] == verdict
@@ -142,8 +142,7 @@ def quantised(certificate: Certificate) -> str | None:
     told = [each["quantised"] for each in certificate.numerics if each.get("quantised")]
     if not told:
         return None
-    looks = list(dict.fromkeys(map(_looks, told)))
-    return f"Quantised: {looks[0]}" if len(looks) == 1 else f"Quantised: {', '.join(looks)}"
+    return f"Quantised: {', '.join(dict.fromkeys(map(_looks, told)))}"
 
 
 def _looks(told: Mapping[str, Any]) -> str:
@@ -178,14 +177,6 @@ def _names(certificate: Certificate) -> list[str]:
     return [each["model"] for each in certificate.numerics]
 
 
-def _said(found: Comparison) -> str:
-    """The reason of the verdict, and the diagnosis where it is not part of that already."""
-    reason, diagnosis = str(found["reason"]), found["diagnosis"]
-    if not diagnosis or diagnosis.lower() in reason.lower():
-        return reason
-    return f"{reason} {diagnosis[0].upper()}{diagnosis[1:].rstrip('.')}."
-
-
 def _name(found: Comparison) -> str:
     way = found.get("way") if found["scope"] == "runner" else None
     return f"{found['model']}, {way}" if way else str(found["model"])
@@ -200,7 +191,7 @@ def _compared(found: Comparison, scale: Scale) -> Compared:
         model=found["model"],
         verdict=found["verdict"],
         name=_name(found),
-        said=_said(found),
+        reason=found["reason"],
         seen=_seen(found),
         brief=f"{found['positions']} positions, {found.get('route') or 'runner'}",
         left_out=list(found.get("left_out", [])),

@@ -27,7 +27,7 @@ def inside(parity: Parity, cause: str) -> None:
         raise Inconclusive(parity.reason)
     outside = [figure for figure in parity.figures if not figure.inside]
     raise Failed(
-        f"{parity.reason} {parity.diagnosis}" if parity.diagnosis else parity.reason,
+        parity.reason,
         expected="; ".join(f"{figure.name} at most {figure.limit:.3g}" for figure in outside),
         actual="; ".join(f"{figure.name} {figure.value:.3g}" for figure in outside),
         cause=cause,

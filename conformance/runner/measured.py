@@ -100,10 +100,11 @@ class Measured:
         self._hand_over(found, way.value)
         return found
 
-    def compared_with_itself(self, way: Way) -> Parity:
-        """One way beside one pass of the same runner."""
+    def compared_with_itself(self, way: Way, *, steady: bool = False) -> Parity:
+        """One way beside one pass of the same runner; see `Itself` for what it is held to."""
         alone = self.seen(Way.ONE_PASS)
-        return parity.compare(Itself.of(self.production, self.target.dtype, alone), self.seen(way))
+        itself = Itself.of(self.production, self.target.dtype, alone, steady=steady)
+        return parity.compare(itself, self.seen(way))
 
     def compared_as_text(self) -> Parity:
         """Greedy text beside production's, and one pass with it; handed over for the report."""

@@ -36,7 +36,7 @@ def test_a_configuration_that_production_would_read_otherwise(name: str, tmp_pat
 
 
 def test_the_configuration_as_it_is(tmp_path: Path) -> None:
-    model = "mistral-window"
+    model = "llama-gqa"
     recipe = recipes.load("vllm-cpu")
     folder = fixtures.models.path(model)
     with started(recipe, model_dir=folder, model_name=model, run_dir=tmp_path) as server:

@@ -21,6 +21,7 @@ arguments.add_argument("names", nargs="*", help="mutants; all by default")
 arguments.add_argument("--sound", action="store_true", help="the models as they are, no mutants")
 arguments.add_argument("--every-model", action="store_true", help="not only the best of each")
 arguments.add_argument("--every-way", action="store_true", help="also those that reveal nothing")
+arguments.add_argument("--everything", action="store_true", help="all prompts at the server too")
 arguments.add_argument("--dtype", default="float32")
 chosen = arguments.parse_intermixed_args()
 
@@ -37,7 +38,8 @@ else:
 
 lines = []
 for model, mutant in cases:
-    found = matrix.line(model, mutant, dtype=chosen.dtype, ways=ANY if chosen.every_way else None)
+    ways = ANY if chosen.every_way else None
+    found = matrix.line(model, mutant, dtype=chosen.dtype, everything=chosen.everything, ways=ways)
     lines.append(found)
     print(*list(matrix.table([found]))[2:], flush=True)
     chosen.table.write_text("\n".join(matrix.table(lines)) + "\n", encoding="utf-8")

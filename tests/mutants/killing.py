@@ -64,8 +64,8 @@ def _cut(found: Recorded, continued: int) -> Recorded:
 
 
 def few(model: str, mutant: Mutant | None) -> Prompts:
-    """Prompts to run a mutant with where each token costs a step: short ones if those do."""
-    if mutant is not None and mutant.shows_after > SHORT // 2:
+    """Prompts to run a mutant with where each token costs a step: short ones if those will do."""
+    if mutant is not None and mutant.shows_after:
         return None
     recorded = production.load(model).snapshot.prompts
     return [name for name, each in recorded.items() if len(each.token_ids) <= SHORT]

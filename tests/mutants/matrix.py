@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.compare.parity import Parity
-from fixtures.mutants import ANY, Mutant, Way
+from fixtures.mutants import ANY, Area, Mutant, Way
 from tests.mutants import killing
 from tests.mutants.killing import CONTINUED, ROUTES
 
@@ -50,16 +50,23 @@ def line(
     mutant: Mutant | None = None,
     *,
     dtype: str = "float32",
+    everything: bool = False,
     ways: Sequence[Way] | None = None,
     routes: Sequence[str] = tuple(ROUTES),
 ) -> Line:
-    """Runs one; by default in the first of the ways that reveal the mutant."""
+    """Runs one; by default in the first of the ways that reveal the mutant.
+
+    Args:
+        everything: whether a server is asked for all prompts, with all that production said after
+            them; by default for what is enough for most.
+    """
     if ways is None:
         ways = mutant.ways[:1] if mutant else ANY
     loaded = killing.load(model, mutant, dtype)
     whole = killing.known(model)
-    few = killing.known(model, killing.few(model, mutant)) if mutant else whole
-    served = killing.known(model, killing.few(model, mutant), CONTINUED) if mutant else whole
+    names = None if everything or mutant is None else killing.few(model, mutant)
+    few = killing.known(model, names)
+    served = killing.known(model, names, None if everything or mutant is None else CONTINUED)
     found = {
         way: killing.at_runner(whole if way == "one-pass" else few, loaded, way) for way in ways
     }
@@ -99,4 +106,32 @@ def _said(each: Line) -> str:
     """The requirements that fail, or the diagnosis of the strongest evidence that has one."""
     ids = dict.fromkeys(id for failed in each.failed.values() for id in failed)
     said = (parity.diagnosis for where, parity in each.found.items() if where in each.outside)
-    return ", ".join(ids) or next((diagnosis for diagnosis in said if diagnosis), "")
+    diagnosis = next((diagnosis for diagnosis in said if diagnosis), "")
+    if ids or not diagnosis or names_its_area(each.mutant, diagnosis):
+        return ", ".join(ids) or diagnosis
+    return f"MISLEADING: {diagnosis}"
+
+
+_TOKENS_OWN = ("each token goes through", "a constant or function")
+
+FRAGMENTS: Mapping[Area, tuple[str, ...]] = {
+    "attention": ("attend", "scores of attention", "the first token is lost"),
+    "batch": ("a batch", "other requests", "another request"),
+    "cache": ("cache", "block", "attend", "the first token is lost"),
+    "embedding": _TOKENS_OWN,
+    "experts": _TOKENS_OWN,
+    "feed-forward": _TOKENS_OWN,
+    "logits": ("logits", *_TOKENS_OWN),
+    "norm": ("norm",),
+    "residual": ("a multiplier",),
+    "rope": ("position", "rotary"),
+    "soft cap": ("cap",),
+    "weights": ("weights",),
+    "window": ("window",),
+}
+"""What a diagnosis must speak of, by the area of the fault: one of these."""
+
+
+def names_its_area(mutant: Mutant | None, diagnosis: str) -> bool:
+    """Whether a diagnosis leads to where the fault is."""
+    return mutant is None or any(words in diagnosis for words in FRAGMENTS[mutant.area])
