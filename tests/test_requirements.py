@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from conformance import catalogue
+from conformance.compare import production
 from conformance.outcomes import Level
-from conformance.requirements import MUST, PROFILES, Requirement, requirement
+from conformance.requirements import MUST, PROFILES, Requirement, of_model, requirement
 
 
 def sound() -> None:
@@ -47,6 +49,31 @@ def test_a_requirement_that_breaks_the_rules_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         requirement(id, MUST, source="s", profiles=profiles)(function)  # type: ignore[type-var]
+
+
+STATED = Requirement("numerics/distribution/kl", MUST, "It MUST.", "why", "s", ("numerics",))
+
+
+@pytest.mark.parametrize(
+    ("id", "of_it"),
+    [
+        ("numerics/distribution/kl", "numerics/distribution/kl[llama-gqa]"),
+        ("numerics/distribution/kl[long]", "numerics/distribution/kl[llama-gqa-long]"),
+        ("api/chat/n", "api/chat/n"),
+        ("runner/production/kl[llama-gqa]", "runner/production/kl[llama-gqa]"),
+    ],
+)
+def test_a_requirement_of_the_numerics_is_one_of_each_model(id: str, of_it: str) -> None:
+    assert of_model(replace(STATED, id=id), "llama-gqa").id == of_it
+
+
+def test_the_ids_that_a_known_failures_file_may_name() -> None:
+    known = catalogue.known_ids()
+    for model in production.names():
+        assert f"numerics/model/served[{model}]" in known
+    assert "api/chat/n" in known
+    assert "numerics/model/served" not in known
+    assert "numerics/model/served[nonesuch]" not in known
 
 
 @pytest.fixture(scope="module")

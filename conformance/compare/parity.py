@@ -214,7 +214,11 @@ def _reason(
         return f"At {positions} positions the target is as near to production as production itself."
     worst = max(figures, key=lambda figure: figure.value / (figure.limit or 1e-9))
     said = _SAID[worst.name].format(value=f"{worst.value:.2g}", where=rows.where_largest())
-    much = f"{worst.value / worst.limit:.3g} times what" if worst.limit else "more than"
+    much = f"{_plain(worst.value / worst.limit)} times what" if worst.limit else "more than"
     if diagnosis is None:
         return f"Compared at {positions} positions, {said}, {much} production allows."
     return f"{diagnosis.removesuffix('.')} ({said}, {much} production allows)."
+
+
+def _plain(times: float) -> str:
+    return f"{times:.3g}" if times < 1000 else f"{times:,.0f}"

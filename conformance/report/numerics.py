@@ -89,7 +89,6 @@ class Compared:
     verdict: str
     name: str
     reason: str
-    diagnosis: str | None
     seen: str
     brief: str
     left_out: list[str]
@@ -139,9 +138,19 @@ def not_inside(certificate: Certificate) -> list[tuple[str, str, str]]:
 
 
 def quantised(certificate: Certificate) -> str | None:
-    """What the weights were reduced to, where any of the comparisons says so."""
-    bits = {str(each["quantised"]["bits"]) for each in certificate.numerics if _quantised(each)}
-    return f"Quantised: {' and '.join(sorted(bits))}-bit weights" if bits else None
+    """What the target's weights look like, where it says that they are quantised."""
+    told = [each["quantised"] for each in certificate.numerics if each.get("quantised")]
+    if not told:
+        return None
+    return f"Quantised: {', '.join(dict.fromkeys(map(_looks, told)))}"
+
+
+def _looks(told: Mapping[str, Any]) -> str:
+    if told["bits"] is not None:
+        return f"{told['bits']}-bit weights"
+    if told.get("looks_like") == "unquantised":
+        return "as it says, though nothing shows it"
+    return "neither 8-bit nor 4-bit weights cost as much"
 
 
 def number(value: float) -> str:
@@ -183,7 +192,6 @@ def _compared(found: Comparison, scale: Scale) -> Compared:
         verdict=found["verdict"],
         name=_name(found),
         reason=found["reason"],
-        diagnosis=found["diagnosis"],
         seen=_seen(found),
         brief=f"{found['positions']} positions, {found.get('route') or 'runner'}",
         left_out=list(found.get("left_out", [])),
@@ -208,6 +216,8 @@ def _seen(found: Comparison) -> str:
     if found.get("requests") is not None:
         said += f", with {found['requests']} requests"
         said += f" in {duration(found['seconds'])}" if found.get("seconds") is not None else ""
+    if found.get("broken"):
+        said += f"; at {found['broken']} it showed something else than numbers"
     return f"{said}."
 
 
@@ -226,17 +236,35 @@ def _percent(value: float) -> str:
 
 
 def _quantised(found: Comparison) -> str | None:
+    """What quantised weights cost here, in the figures of the field, each with what is usual."""
     told = found.get("quantised")
     if not told:
         return None
-    parts = [f"Quantised: {told['bits']}-bit weights"]
-    if told.get("kl_mean") is not None:
-        parts.append(f"mean KL {number(told['kl_mean'])} nats")
-    if told.get("kl_p999") is not None:
-        parts.append(f"99.9th percentile {number(told['kl_p999'])} nats")
-    if told.get("same_top1") is not None:
-        parts.append(f"same top token at {_percent(told['same_top1'] * 100)} of the positions")
-    return f"{parts[0]}: {', '.join(parts[1:])}." if parts[1:] else f"{parts[0]}."
+    bits = told.get("limits_are_of_bits", told["bits"])
+    figures = [
+        (name, told.get(key), told.get(f"{key}_limit"), write, bound)
+        for name, key, write, bound in (
+            ("mean KL", "kl_mean", _nats, "at most"),
+            ("99.9th percentile", "kl_p999", _nats, "at most"),
+            ("same top token at", "same_top1", _positions, "at least"),
+        )
+    ]
+    parts = [
+        f"{name} {write(value)}"
+        + (f" ({bits} bits: {bound} {write(limit)})" if limit is not None else "")
+        for name, value, limit, write, bound in figures
+        if value is not None
+    ]
+    said = f"Quantised: {_looks(told)}{': ' if parts else ''}{', '.join(parts)}."
+    return f"{told['reason']} {said}" if told.get("reason") else said
+
+
+def _nats(value: float) -> str:
+    return f"{number(value)} nats"
+
+
+def _positions(share: float) -> str:
+    return f"{_percent(share * 100)} of the positions"
 
 
 def _figure(each: Mapping[str, Any]) -> FigureRow:

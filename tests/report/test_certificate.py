@@ -27,6 +27,7 @@ from tests.report.samples import certificate, hostile, realistic, result
 OPTIONAL = {
     *("models", "numerics"),
     *("route", "requests", "seconds", "left_out", "way", "configuration", "quantised"),
+    "broken",
     *("production_text", "target_text"),
 }
 """What a certificate, a comparison or a divergence may leave out."""

@@ -89,6 +89,12 @@ def test_a_window_that_is_ignored_is_beyond_from_the_window_on() -> None:
     assert "above the largest of production's own at positions 32 to 63, " in told.describes
 
 
+def test_the_pattern_that_a_difference_follows_is_said() -> None:
+    told = one("mistral-window")
+    assert compared(of(told))[0].reason == told["reason"]
+    assert told["diagnosis"].rstrip(".") in told["reason"]
+
+
 def parting(**changes: Any) -> dict[str, Any]:
     return {
         "prompt": "short", "position": 9, "length": 5, "expected": 1, "chosen": 2, "margin": 0.03,
@@ -147,11 +153,31 @@ def test_long_texts_are_cut_around_the_place_and_say_so() -> None:
 
 
 def test_quantised_weights_are_said_with_the_habits_of_the_field() -> None:
-    told = {"bits": 4, "kl_mean": 0.0213, "kl_p999": 0.91, "same_top1": 0.93456}
+    told = {
+        "bits": 4, "looks_like": 4, "kl_mean": 0.0213, "kl_p999": 0.91, "same_top1": 0.93456,
+        "limits_are_of_bits": 4, "kl_mean_limit": 0.05, "reason": "It is as rounded weights are.",
+    }  # fmt: skip
     made = of(one("llama-gqa", quantised=told), one("qwen2-bias"))
     assert quantised(made) == "Quantised: 4-bit weights"
     assert compared(made)[0].quantised == (
-        "Quantised: 4-bit weights: mean KL 0.0213 nats, 99.9th percentile 0.91 nats, "
-        "same top token at 93.4% of the positions."
+        "It is as rounded weights are. Quantised: 4-bit weights: mean KL 0.0213 nats (4 bits: at "
+        "most 0.05 nats), 99.9th percentile 0.91 nats, same top token at 93.4% of the positions."
     )
     assert quantised(of(*comparisons())) is None
+
+
+@pytest.mark.parametrize(
+    ("looks_like", "said"),
+    [
+        ("neither", "Quantised: neither 8-bit nor 4-bit weights cost as much"),
+        ("unquantised", "Quantised: as it says, though nothing shows it"),
+    ],
+)
+def test_weights_that_look_like_no_known_quantisation(looks_like: str, said: str) -> None:
+    told = {"bits": None, "looks_like": looks_like}
+    assert quantised(of(one("llama-gqa", quantised=told))) == said
+
+
+def test_something_else_than_numbers_is_said() -> None:
+    (told,) = compared(of(one("llama-gqa", broken=3)))
+    assert "; at 3 it showed something else than numbers." in told.seen

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.targets.errors import TargetError
+from conformance.targets.errors import NotServed, TargetError
 from conformance.targets.ports import free_port, require_free
 from conformance.targets.process import BackendProcess
 
@@ -177,6 +177,38 @@ def test_a_backend_that_is_never_ready_is_given_up(backend):
     assert time.monotonic() - began < 10.0
     assert str(caught.value).endswith("\n  still loading")
     assert toy.running() == []
+
+
+def test_a_backend_that_says_that_it_gives_up_is_not_waited_for(backend):
+    toy = backend("never-ready")
+    began = time.monotonic()
+    with (
+        pytest.raises(NotServed, match=r"^toy gave up: still loading\.") as caught,
+        process(toy, gives_up="still"),
+    ):
+        pass
+    assert time.monotonic() - began < 10.0
+    assert caught.value.refused
+    assert caught.value.said == "toy gave up: still loading."
+    assert toy.running() == []
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("exits", True), ("never-ready", False)])
+def test_whether_a_backend_refused_is_told_from_whether_it_was_slow(backend, kind, refused):
+    with pytest.raises(NotServed) as caught, process(backend(kind), ready_timeout_s=2.0):
+        pass
+    assert caught.value.refused is refused
+
+
+def test_maccord_s_own_questions_are_no_evidence(tmp_path):
+    log = tmp_path / "log"
+    asked = '127.0.0.1 - - "GET /health HTTP/1.1" 503 -\n'
+    log.write_text(f'{asked}ValueError: no such model\n{asked * 40}"GET /healthy HTTP/1.1" 404\n')
+    toy = BackendProcess(
+        ["toy"], name="toy", health_url="http://127.0.0.1:9/health", log_path=log,
+        ready_timeout_s=1.0,
+    )  # fmt: skip
+    assert toy.log_tail(3) == ["ValueError: no such model", '"GET /healthy HTTP/1.1" 404']
 
 
 def test_a_command_that_does_not_exist(tmp_path):

@@ -62,6 +62,13 @@ def test_a_file_of_one_s_own(tmp_path):
     assert (recipe.name, recipe.proven, recipe.base_path, recipe.url) == ("own", "", "/v1", None)
     assert recipe.start and recipe.start.ready_timeout_s == 60.0
     assert recipe.start.env == {"OWN": "{scratch}"}
+    assert recipe.start.gives_up == ""
+
+
+def test_what_a_server_says_when_it_gives_up(tmp_path):
+    text = GOOD.replace("ready_timeout_s = 60", 'ready_timeout_s = 60\ngives_up = "cannot load"')
+    recipe = load(write(tmp_path, text))
+    assert recipe.start and recipe.start.gives_up == "cannot load"
 
 
 PARSERS = """
