@@ -136,6 +136,21 @@ def expected(
     )
 
 
+def overturned(model: str, bits: int) -> float:
+    """By how much production preferred a token, in nats, that weights of so many bits overturn.
+
+    The most at any position of any scheme. Where greedy text parts there is one position a prompt,
+    so that nothing is added for schemes that were not measured.
+
+    Raises:
+        SuiteError: the model was not measured with so many bits.
+    """
+    found = [each.figures.margin for each in _measured(model).of(bits, None)]
+    if not found:
+        raise SuiteError(f"What weights of {bits} bits cost {model} was not measured.")
+    return max(found)
+
+
 def judge(production: Production, seen: Recordings, bits: int) -> Judgement:
     """Whether a target is no further from production than weights of so many bits are.
 

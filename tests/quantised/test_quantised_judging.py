@@ -145,6 +145,13 @@ def test_limits_are_for_what_was_measured():
     assert shown[0].kl_mean < shown[2].kl_mean
 
 
+def test_what_is_known_by_heart_leads_by_more_than_4_bits_overturn():
+    lost = {bits: quantised.overturned("scripted", bits) for bits in (8, 4)}
+    assert lost[8] < lost[4] < 11 / 2
+    with pytest.raises(SuiteError, match="2 bits"):
+        quantised.overturned("scripted", 2)
+
+
 def test_fewer_positions_allow_for_more_chance():
     parts = quantised.expected("llama-gqa", 4, None, {"long/prompt": 300})
     few = quantised.expected("llama-gqa", 4, None, {"long/prompt": 20})

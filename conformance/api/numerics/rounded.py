@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.api.numerics import judging
+from conformance.api.ask import Ask
+from conformance.api.numerics import judging, texts
 from conformance.api.numerics.session import Numerics
 from conformance.compare import quantised
 from conformance.outcomes import Failed, Inconclusive
@@ -36,3 +37,14 @@ def no_further(numerics: Numerics, bits: int) -> None:
         + f", worst at position {position} of prompt {prompt}",
         cause=f"Further from production than weights of {bits} bits are",
     )
+
+
+def text(numerics: Numerics, ask: Ask, bits: int) -> None:
+    """Greedy text is production's until a token that weights of so many bits overturn.
+
+    Raises:
+        Failed: the departure from the token that production preferred most.
+        Inconclusive: no prompt can be sent in a form that the server takes.
+    """
+    excused = quantised.overturned(numerics.production.model, bits)
+    texts.like_production(numerics, ask, excused=excused)

@@ -18,55 +18,38 @@ _KNOWN = "script-"
 """Prompts that the scripted model knows the answer to by heart."""
 
 
-def by_heart(numerics: Numerics, ask: Ask) -> None:
-    """What the scripted model knows by heart is said exactly.
-
-    Raises:
-        Failed: a token of it is another.
-        Inconclusive: another model is served, or nothing can be sent.
-    """
-    if not _scripted(numerics):
-        raise Inconclusive(
-            f"{numerics.production.model} knows nothing by heart: {SCRIPTED.name} would decide",
-            cause="The served model knows no text by heart",
-        )
-    like_production(numerics, ask, only=_KNOWN)
-
-
-def like_production(numerics: Numerics, ask: Ask, *, only: str = "") -> None:
+def like_production(numerics: Numerics, ask: Ask, *, excused: float | None = None) -> None:
     """Greedy text is production's, as far as production was sure of its own tokens.
-
-    Args:
-        only: what the names of prompts have to begin with.
 
     Where tokens were shown they are compared; else, and wherever the scripted model knows the
     answer, the text.
+
+    Args:
+        excused: nats by which production may have preferred a token that is another; those of its
+            own band if None. What the scripted model knows by heart is never excused.
 
     Raises:
         Failed: the departure from the token that production preferred most.
         Inconclusive: no prompt can be sent in a form that the server takes.
     """
     recorded = numerics.production.snapshot.prompts
-    greedy = numerics.evidence.greedy
-    shown = {name: ids for name, ids in greedy.items() if name.startswith(only)}
+    if excused is None:
+        excused = numerics.production.band(numerics.evidence.shown or None).margin
+    shown = numerics.evidence.greedy
     parted = divergences(recorded, shown)
-    for each in _outside(numerics, parted):
+    for each in _outside(numerics, parted, excused):
         if exchange := numerics.evidence.exchange(each.prompt, each.position - 1):
             numerics.client.exchanges.append(exchange)
-    _judge(numerics, parted)
+    _judge(numerics, parted, excused)
     if shown and not _scripted(numerics):
         return
-    prompts = [
-        prompt
-        for prompt in numerics.prompts
-        if prompt.name.startswith(only) and _says_text(numerics, prompt)
-    ]
+    prompts = [prompt for prompt in numerics.prompts if _says_text(numerics, prompt)]
     if not prompts and not shown:
         raise Inconclusive(
             "No prompt of production's can be sent as text or messages: a server that takes token "
             "ids would decide"
         )
-    greedy = {}
+    greedy: dict[str, list[int]] = {}
     sent: dict[str, Exchange] = {}
     for prompt in prompts:
         found = recorded[prompt.name]
@@ -74,26 +57,26 @@ def like_production(numerics: Numerics, ask: Ask, *, only: str = "") -> None:
         sent[prompt.name] = numerics.client.exchanges[-1]
         greedy[prompt.name] = said.tokens(text, found, numerics.tokenizer)
     parted = divergences(recorded, greedy)
-    numerics.client.exchanges += [sent[each.prompt] for each in _outside(numerics, parted)]
-    _judge(numerics, parted)
+    numerics.client.exchanges += [sent[each.prompt] for each in _outside(numerics, parted, excused)]
+    _judge(numerics, parted, excused)
 
 
-def _judge(numerics: Numerics, parted: Sequence[Divergence]) -> None:
-    for each in _outside(numerics, parted)[-1:]:
-        raise judging.parted(each, _limit(numerics, each), numerics.tokenizer)
+def _judge(numerics: Numerics, parted: Sequence[Divergence], excused: float) -> None:
+    for each in _outside(numerics, parted, excused)[-1:]:
+        raise judging.parted(each, _limit(numerics, each, excused), numerics.tokenizer)
 
 
-def _outside(numerics: Numerics, parted: Sequence[Divergence]) -> list[Divergence]:
+def _outside(numerics: Numerics, parted: Sequence[Divergence], excused: float) -> list[Divergence]:
     """Those that nothing excuses, the worst last."""
-    found = [each for each in parted if each.margin > _limit(numerics, each)]
+    found = [each for each in parted if each.margin > _limit(numerics, each, excused)]
     return sorted(found, key=lambda each: each.margin)
 
 
-def _limit(numerics: Numerics, parted: Divergence) -> float:
+def _limit(numerics: Numerics, parted: Divergence, excused: float) -> float:
     """Nats; what the model knows by heart has none."""
     if _scripted(numerics) and parted.prompt.startswith(_KNOWN):
         return 0.0
-    return numerics.production.band(numerics.evidence.shown or None).margin
+    return excused
 
 
 def _scripted(numerics: Numerics) -> bool:
