@@ -147,7 +147,7 @@ def test_a_listed_requirement_that_passes_fails(tmp_path: Path) -> None:
     ("arguments", "sentence"),
     [
         (["--backend", "nonesuch"], "No backend is called 'nonesuch'"),
-        (["--base-url", "http://127.0.0.1:9", "--backend", "mlx-lm"], "not both"),
+        (["--base-url", "http://127.0.0.1:9", "--backend", "mlx-lm"], "Give one of --base-url"),
         (["--backend", "mlx-lm", "--model", "nonesuch"], "There is no model 'nonesuch'"),
         (["--base-url", "http://127.0.0.1:9", "--profile", "cores"], "no profile 'cores'"),
         (["--base-url", "localhost:8000"], "is not a base URL"),

@@ -51,12 +51,10 @@ def outcomes(certificate: dict[str, Any]) -> dict[str, str]:
     return {result["id"]: result["outcome"] for result in certificate["results"]}
 
 
-@pytest.fixture(scope="module", params=["llama-gqa", "scripted"])
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, str]]:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """A model that vLLM serves: its URL and its name."""
-    model = request.param
+    model = "llama-gqa"
     with started(
         recipes.load("vllm-cpu"),
         model_dir=fixtures.models.path(model),
@@ -67,8 +65,9 @@ def served(
 
 
 @VLLM
-@pytest.mark.parametrize("weakest", [False, True], ids=["strongest", "weakest"])
-@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize(
+    ("weakest", "workers"), [(False, 4), (True, 1)], ids=["strongest", "weakest"]
+)
 def test_the_engine_of_production_is_inside(
     served: tuple[str, str], weakest: bool, workers: int, tmp_path: Path
 ) -> None:
