@@ -48,7 +48,8 @@ def run(url: str, model: str, report: Path, *options: str) -> tuple[int, dict[st
 
 
 def outcomes(certificate: dict[str, Any]) -> dict[str, str]:
-    return {result["id"]: result["outcome"] for result in certificate["results"]}
+    """Outcomes by id, without the model that stands in its brackets."""
+    return {r["id"].partition("[")[0]: r["outcome"] for r in certificate["results"]}
 
 
 @pytest.fixture(scope="module")
@@ -74,22 +75,3 @@ def test_the_engine_of_production_is_inside(
     url, model = served
     code, certificate = run(url, model, tmp_path, "-n", str(workers), *(WEAKEST if weakest else ()))
     assert (code, set(outcomes(certificate).values())) == (0, {"PASS"}), outcomes(certificate)
-
-
-def test_mlx_lm_is_known_by_its_text(tmp_path: Path) -> None:
-    """Its logprobs name other tokens than were taken, so nothing is decided by them; but it reads
-    another rotary base than the checkpoint says, and greedy text shows that."""
-    model = "SmolLM2-135M-Instruct"
-    with started(
-        recipes.load("mlx-lm"),
-        model_dir=fixtures.models.path(model),
-        model_name=model,
-        run_dir=tmp_path,
-    ) as server:
-        _, certificate = run(server.target.base_url, server.target.model, tmp_path / "report")
-    found = outcomes(certificate)
-    assert found.pop("numerics/greedy/text") == "FAIL"
-    assert found.pop("numerics/prompts/text-and-ids") == "UNSUPPORTED"
-    assert set(found.values()) == {"INCONCLUSIVE"}
-    (evidence,) = (r for r in certificate["results"] if r["id"] == "numerics/evidence/logprobs")
-    assert "the token that was taken is not the likeliest" in evidence["message"]
