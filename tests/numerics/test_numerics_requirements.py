@@ -107,18 +107,23 @@ def test_what_is_wrong_late_only(route: str, tokenizer: Path, tmp_path: Path) ->
 
 
 def test_what_is_wrong_in_company_only(tokenizer: Path, tmp_path: Path) -> None:
-    lock, busy = threading.Lock(), [0]
+    lock, inside, request = threading.Lock(), set[int](), threading.local()
 
     def model(ids: list[int]) -> list[float]:
+        """A request, which has a thread of its own, is in company from its first token on."""
+        if not hasattr(request, "in_company"):
+            with lock:
+                inside.add(threading.get_ident())
+            time.sleep(0.02)
+            request.in_company = len(inside) > 1
+        return WRONG(ids) if request.in_company else logprobs_after(ids)
+
+    def bend(answer: Body, body: Body) -> Body:
         with lock:
-            busy[0] += 1
-        time.sleep(0.002)
-        answer = WRONG(ids) if busy[0] > 1 else logprobs_after(ids)
-        with lock:
-            busy[0] -= 1
+            inside.discard(threading.get_ident())
         return answer
 
-    with serving(Offers(model=model)) as url:
+    with serving(Offers(model=model, bend=bend)) as url:
         found = results(url, tokenizer, tmp_path, route="generated")
     assert broken(found) == {"batching/strangers"}
     assert found["batching/strangers"].message.startswith("Among other requests")
