@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -18,3 +20,15 @@ for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(
             ignored, signal.default_int_handler if ignored == signal.SIGINT else signal.SIG_DFL
         )
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """torch on one thread: several workers share the machine, and threads that wait for each other
+    are slow."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -199,12 +199,7 @@ def compared(model: str, found: Mapping[str, Recorded], shown: int | None) -> Pa
     return compare(production.load(model), few)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -54,3 +54,48 @@ def certify(report: Path, *arguments: object, timeout_s: float = 120, **variable
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr, time.monotonic() - began, report)
+
+
+ROOT = Path(__file__).parents[2]
+RECIPE = """
+name = "{name}"
+summary = "The misbehaving server, as a backend of one's own"
+homepage = "https://example.org"
+proven = ""
+platforms = ["linux", "darwin"]
+model_format = "safetensors"
+base_path = "/v1"
+
+[install]
+how = "venv"
+requirements = ["maccord"]
+distribution = "pip"
+
+[start]
+command = ["{{python}}", "-m", "tests.misbehaving", "--port", "{{port}}"{arguments}]
+env = {{ PYTHONPATH = "{root}" }}
+served_model = "canned"
+health = "/v1/models"
+ready_timeout_s = {ready_timeout_s}
+{models}
+[claims]
+operations = ["chat.completions.create"]
+source = "https://example.org"
+"""
+
+
+def misbehaving(
+    file: Path, *arguments: str, ready_timeout_s: float = 20, models: str = ""
+) -> list[object]:
+    """Options that start the misbehaving server as a backend, by a recipe in a file.
+
+    Args:
+        arguments: of the server.
+        models: tables of the recipe with arguments for some models.
+    """
+    words = "".join(f', "{argument}"' for argument in arguments)
+    text = RECIPE.format(
+        name=file.stem, arguments=words, root=ROOT, ready_timeout_s=ready_timeout_s, models=models
+    )
+    file.write_text(text)
+    return ["--backend", file, "--backend-python", sys.executable]

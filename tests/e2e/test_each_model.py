@@ -9,36 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from command import Ended, certify, command, environment
+from command import ROOT, Ended, certify, command, environment, misbehaving
 
 from conformance.report import certificate as report
 
-ROOT = Path(__file__).parents[2]
-RECIPE = """
-name = "toy"
-summary = "A small server that loads some models and others not"
-homepage = "https://example.org"
-proven = ""
-platforms = ["linux", "darwin"]
-model_format = "safetensors"
-base_path = "/v1"
-
-[install]
-how = "venv"
-requirements = ["maccord"]
-distribution = "pip"
-
-[start]
-command = ["{{python}}", "-m", "tests.misbehaving", "--port", "{{port}}"]
-env = {{ PYTHONPATH = "{root}" }}
-served_model = "canned"
-health = "/v1/models"
-ready_timeout_s = {ready_timeout_s}
-{models}
-[claims]
-operations = ["chat.completions.create"]
-source = "https://example.org"
-"""
 EXITS = '["--no-such-option"]'
 REFUSES = '["--mode", "error-500", "--only", "completions"]'
 HANGS = '["--mode", "hangs"]'
@@ -50,9 +24,8 @@ def recipe(folder: Path, ready_timeout_s: float = 30, **models: str) -> list[obj
         f'[start.models."{name.replace("_", "-")}"]\narguments = {arguments}\n'
         for name, arguments in models.items()
     )
-    file = folder / "toy.toml"
-    file.write_text(RECIPE.format(models=tables, root=ROOT, ready_timeout_s=ready_timeout_s))
-    return ["--backend", file, "--backend-python", sys.executable, "--profile", "numerics"]
+    backend = misbehaving(folder / "toy.toml", ready_timeout_s=ready_timeout_s, models=tables)
+    return [*backend, "--profile", "numerics"]
 
 
 def of(ended: Ended, outcome: str) -> set[str]:

@@ -17,14 +17,9 @@ def matrix_cache(tmp_path_factory):
 
 
 @pytest.fixture
-def matrix(matrix_cache, monkeypatch):
+def matrix(matrix_cache, monkeypatch, one_thread):
     """Gives the folder of a checkpoint by name, held against its pinned sha256."""
-    import torch
-
-    # Several workers share the machine, and threads that wait for each other are slow.
     monkeypatch.setenv("MACCORD_CACHE", str(matrix_cache))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
 
     def build(name):
         model = next(model for model in MATRIX if model.name == name)
@@ -34,5 +29,4 @@ def matrix(matrix_cache, monkeypatch):
 
         return ensure(replace(model, build=write), lambda stage, detail: None)
 
-    yield build
-    torch.set_num_threads(threads)
+    return build

@@ -13,14 +13,6 @@ SCRIPTS = describe.load()["scripts"]
 
 
 @pytest.fixture(scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gguf")
     write(CHECKPOINT, folder / "scripted.gguf", lambda stage, detail: None)

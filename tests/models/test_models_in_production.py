@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-
 import pytest
-import torch
 
 import fixtures.models
 from fixtures import snapshots
@@ -14,6 +10,7 @@ from fixtures.models.matrix import forward
 from fixtures.models.matrix.architectures import BY_NAME
 from fixtures.snapshots import noise
 from fixtures.snapshots.configurations import ANCHOR, DEFAULT
+from fixtures.snapshots.quantised.make import compared
 
 CUDA = snapshots.FOLDER / "cuda"
 
@@ -25,25 +22,7 @@ def anchored(model):
 
 def band(model):
     """The band around that configuration: bfloat16 is what production runs."""
-    found = json.loads((CUDA / model / "noise.json").read_text("utf-8"))
-    return noise.band(found, anchored(model))
-
-
-def computed(model, snapshot):
-    """What a transformers model makes of the recorded sequences, at the recorded positions."""
-    return {name: _recorded(found, model) for name, found in snapshot.prompts.items()}
-
-
-def _recorded(found, model):
-    (logits,) = forward.logits(model, {"": found.token_ids.tolist()}).values()
-    logits = torch.from_numpy(logits[found.positions])
-    top = logits.topk(found.top_ids.shape[1])
-    return replace(
-        found,
-        top_ids=top.indices.to(torch.int32).numpy(),
-        top_logits=top.values.numpy(),
-        logsumexp=logits.double().logsumexp(-1).float().numpy(),
-    )
+    return noise.band(noise.on_file()[model], anchored(model))
 
 
 def outside(figures, band):
@@ -65,7 +44,7 @@ def outside(figures, band):
 def test_transformers_in_float32_is_within_the_band(model, matrix):
     folder = matrix(model) if model in BY_NAME else fixtures.models.path(model)
     snapshot = snapshots.load(CUDA / model / anchored(model), model=folder)
-    found = computed(forward.load(folder, "float32"), snapshot)
+    found = compared(forward.load(folder, "float32"), snapshot.prompts)
     figures = noise.compare(snapshot.prompts, found, chose=False)
     assert figures["kl"]["count"] >= 200
     assert not outside(figures, band(model))
@@ -77,7 +56,7 @@ def test_a_model_read_wrongly_is_outside(model, matrix):
     folder = matrix(model)
     snapshot = snapshots.load(CUDA / model / anchored(model), model=folder)
     broken = forward.load(folder, "float32", BY_NAME[model].features[0])
-    figures = noise.compare(snapshot.prompts, computed(broken, snapshot), chose=False)
+    figures = noise.compare(snapshot.prompts, compared(broken, snapshot.prompts), chose=False)
     assert outside(figures, band(model))
 
 

@@ -21,13 +21,7 @@ MODELS = ("llama-gqa", "mistral-window", "gemma2-softcap")
 PROMPTS = ("short", "specials", "window+1", "block-33")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Several workers share the machine, and threads that wait for each other are slow."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
