@@ -9,15 +9,15 @@ function by each: then its ways differ as production's **kernels** in one dtype 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from conformance.compare.production import Production
-from fixtures.snapshots import Recorded, Snapshot, noise
+from fixtures.snapshots import Recorded, Snapshot, bands, noise
+from fixtures.snapshots.bands import Band
 from fixtures.snapshots.configurations import BY_NAME, DEFAULT
-from fixtures.snapshots.noise import Band
 
 CHUNKINGS = ("bfloat16-chunks", "bfloat16-unchunked")
 """Configurations that depart from the default in the size of its steps only."""
@@ -58,55 +58,62 @@ class Itself(Production):
             production.model, production.configuration, snapshot, production.noise, dtype, steady
         )
 
-    def band(self, shown: int | None = None) -> Band:
+    def band(self, shown: int | None = None, *, generated: bool = False) -> Band:
         """As for production, and a margin of `logprob_max` at least.
 
         Where no favourite changed in production, its margin is 0 by luck: two log probabilities of
         which each may be off by so much may change places.
         """
-        found = super().band(shown)
+        found = super().band(shown, generated=generated)
         return replace(found, margin=max(found.margin, found.logprob_max))
 
     def pairs(self) -> list[Mapping[str, Any]]:
         """The pairs of production in which only the way differs, or the kernels do too."""
         return _pairs(self.noise, self.dtype, steady=self.steady)
 
-    def reach(self, shown: int | None) -> Mapping[str, float]:
+    def reach(self, shown: int | None, *, generated: bool = False) -> Mapping[str, float]:
         """As for production as a whole, with one way or one configuration left out at a time."""
-        return _reach(self.dtype, self.steady, shown)
+        return _reach(self.dtype, self.steady, shown, generated)
 
 
 def _pairs(measured: Mapping[str, Any], dtype: str, *, steady: bool) -> list[Mapping[str, Any]]:
     names = [name for name, found in BY_NAME.items() if found.dtype == dtype]
     found: list[Mapping[str, Any]] = []
     for name in names:
-        found += noise.sound(measured, name, [name] if steady else names)
+        found += bands.sound(measured, name, [name] if steady else names)
     if steady and dtype == DEFAULT.dtype:
-        found += noise.sound(measured, DEFAULT.name, CHUNKINGS)
+        found += bands.sound(measured, DEFAULT.name, CHUNKINGS)
     return found
 
 
 @cache
-def _reach(dtype: str, steady: bool, shown: int | None) -> Mapping[str, float]:
-    found = dict.fromkeys(noise.FIGURES, 1.0)
-    for measured in noise.on_file().values():
+def _reach(dtype: str, steady: bool, shown: int | None, generated: bool) -> Mapping[str, float]:
+    found = dict.fromkeys(bands.FIGURES, 1.0)
+    for measured in bands.on_file().values():
         pairs = _pairs(measured, dtype, steady=steady)
         if len(pairs) < ENOUGH:
             continue
-        configurations = {noise.configuration(side) for pair in pairs for side in _sides(pair)}
-        what = str if steady or len(configurations) == 1 else noise.configuration
-        for left_out in sorted({what(side) for pair in pairs for side in _sides(pair)}):
-            alone = [pair for pair in pairs if left_out in map(what, _sides(pair))]
-            rest = [pair for pair in pairs if left_out not in map(what, _sides(pair))]
-            if not rest:
-                continue
-            outer, inner = (noise.band_of(some, shown=shown) for some in (alone, rest))
-            for figure in noise.FIGURES:
-                if getattr(inner, figure) > 0:
-                    quotient = getattr(outer, figure) / getattr(inner, figure)
-                    found[figure] = max(found[figure], quotient)
+        for trial in _trials(measured, pairs, steady=steady):
+            alone = [pair for pair in pairs if trial & _sides(pair)]
+            rest = [pair for pair in pairs if not trial & _sides(pair)]
+            if rest:
+                bands.widen(found, bands.beyond(alone, rest, shown=shown, generated=generated))
     return found
 
 
-def _sides(pair: Mapping[str, Any]) -> tuple[str, str]:
-    return str(pair["reference"]), str(pair["other"])
+def _trials(
+    measured: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]], *, steady: bool
+) -> list[frozenset[str]]:
+    """Recordings, as sets of names, that are left out together: a way, or a configuration."""
+    recordings = {side for pair in pairs for side in _sides(pair)}
+    configurations = {noise.configuration(side) for side in recordings}
+    if steady or len(configurations) == 1:
+        return [frozenset({side}) for side in sorted(recordings)]
+    return [
+        frozenset(side for side in recordings if noise.configuration(side) in trial)
+        for trial in bands.alike(measured, configurations)
+    ]
+
+
+def _sides(pair: Mapping[str, Any]) -> set[str]:
+    return {str(pair["reference"]), str(pair["other"])}

@@ -18,7 +18,7 @@ from conformance.compare.rows import Rows, numbers
 from conformance.compare.rows import rows as aligned
 from fixtures.models.matrix.architectures import BY_NAME
 from fixtures.snapshots import Recorded, noise
-from fixtures.snapshots.noise import Band
+from fixtures.snapshots.bands import Band
 
 Recordings = Mapping[str, Recorded]
 
@@ -36,7 +36,7 @@ class Figure:
     """One number of a comparison and the most that production itself comes to.
 
     Attributes:
-        name: as in `noise.Band`.
+        name: as in `bands.Band`.
     """
 
     name: str
@@ -119,9 +119,8 @@ def compare(
     rows = aligned(production, usable, shown, _window(production.model))
     found = noise.compare(recorded, usable, chose=False)
     parted = divergences(recorded, greedy or {})
-    figures = _figures(
-        found, max([rows.lost(), *(each.margin for each in parted)]), production.band(shown)
-    )
+    band = production.band(shown, generated=_generated(recorded, usable))
+    figures = _figures(found, rows.lost(), parted, band)
     positions = len(rows.kl)
     verdict: Verdict = "inside"
     if broken or not all(figure.inside for figure in figures):
@@ -145,7 +144,9 @@ def compare(
     )
 
 
-def _figures(found: Mapping[str, Any], margin: float, band: Band) -> tuple[Figure, ...]:
+def _figures(
+    found: Mapping[str, Any], lost: float, parted: Sequence[Divergence], band: Band
+) -> tuple[Figure, ...]:
     """The figures that decide; those of the whole only where there are enough positions."""
     values = {
         f"{figure}_{which}": float(found[figure][which])
@@ -158,8 +159,18 @@ def _figures(found: Mapping[str, Any], margin: float, band: Band) -> tuple[Figur
         )
         if which == "max" or found["kl"]["count"] >= FOR_A_PERCENTILE
     }
-    values["margin"] = margin
+    values["margin"] = lost
+    if parted:
+        values["parted"] = max(each.margin for each in parted)
     return tuple(Figure(name, value, getattr(band, name)) for name, value in values.items())
+
+
+def _generated(recorded: Recordings, seen: Recordings) -> bool:
+    """Whether nothing but distributions of generated tokens was shown."""
+    shown = {name: found for name, found in seen.items() if len(found.positions)}
+    return bool(shown) and all(
+        found.positions[0] >= recorded[name].prompt_length - 1 for name, found in shown.items()
+    )
 
 
 def _window(model: str) -> int | None:
@@ -190,6 +201,7 @@ _SAID = {
     "logprob_p99": "one log probability in a hundred is off by more than {value} nats",
     "logprob_max": "a log probability is off by {value} nats",
     "margin": "another token is preferred where production preferred its own by {value} nats",
+    "parted": "greedy text departs where production preferred its own token by {value} nats",
 }
 
 

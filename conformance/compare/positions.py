@@ -115,9 +115,9 @@ def everywhere(found: Rows) -> str | None:
     """Wrong wherever one looks, the first position included."""
     first = found.positions == 0
     middles = _middles(found)
-    if first.sum() < 3 or len(middles) < 4 or found.share_wrong(first) < 0.8 or min(middles) < 10:
+    if first.sum() < 3 or len(middles) < 4 or found.share_wrong(first) < 0.7 or min(middles) < 10:
         return None
-    if np.median(found.kl) < 0.5 or np.median(found.times[first]) < np.median(found.times) / 5:
+    if np.median(found.kl) < 0.25 or np.median(found.times[first]) < np.median(found.times) / 5:
         return None
     return (
         "every position is wrong, the first included: it is in what each token goes through "

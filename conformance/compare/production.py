@@ -10,9 +10,9 @@ from typing import Any
 
 from conformance.outcomes import SuiteError
 from fixtures import snapshots
-from fixtures.snapshots import Snapshot, SnapshotError, noise
+from fixtures.snapshots import Snapshot, SnapshotError, bands, noise
+from fixtures.snapshots.bands import Band
 from fixtures.snapshots.configurations import ANCHOR, DEFAULT
-from fixtures.snapshots.noise import Band
 
 CUDA = snapshots.FOLDER / "cuda"
 
@@ -32,32 +32,34 @@ class Production:
     snapshot: Snapshot
     noise: Mapping[str, Any]
 
-    def band(self, shown: int | None = None) -> Band:
+    def band(self, shown: int | None = None, *, generated: bool = False) -> Band:
         """How far a legitimate configuration of production may be from this one.
 
-        That is the band of those that were recorded, times `noise.reach`: what such bands are
+        That is the band of those that were recorded, times `bands.reach`: what such bands are
         found to lack when one of the recorded configurations is left out.
 
         Args:
             shown: how many tokens of a position the target shows, all if None. Between two numbers
                 that were measured, the wider band of the two is taken, figure by figure.
+            generated: whether it shows the distributions of generated tokens only.
         """
-        found = [self._band(few) for few in sorted(_measured(shown), key=str)]
-        widest = {name: max(getattr(each, name) for each in found) for name in noise.FIGURES}
+        found = [self._band(few, generated) for few in sorted(_measured(shown), key=str)]
+        widest = {name: max(getattr(each, name) for each in found) for name in bands.FIGURES}
         return replace(found[0], **widest)
 
-    def _band(self, shown: int | None) -> Band:
-        recorded, reach = noise.band_of(self.pairs(), shown=shown), self.reach(shown)
-        scaled = {name: getattr(recorded, name) * reach[name] for name in noise.FIGURES}
+    def _band(self, shown: int | None, generated: bool) -> Band:
+        recorded = bands.band_of(self.pairs(), shown=shown, generated=generated)
+        reach = self.reach(shown, generated=generated)
+        scaled = {name: getattr(recorded, name) * reach[name] for name in bands.FIGURES}
         return replace(recorded, **scaled)
 
     def pairs(self) -> list[Mapping[str, Any]]:
         """The pairs of recordings that the band is taken from."""
-        return noise.sound(self.noise, self.configuration)
+        return bands.sound(self.noise, self.configuration)
 
-    def reach(self, shown: int | None) -> Mapping[str, float]:
+    def reach(self, shown: int | None, *, generated: bool = False) -> Mapping[str, float]:
         """What the band is multiplied by, by figure; `shown` is None or one of `noise.SHOWN`."""
-        return _reach(self.configuration, shown)
+        return _reach(self.configuration, shown, generated)
 
     def by_position(self) -> dict[int, float]:
         """The most that KL may come to, from the position that is the key until the next."""
@@ -110,7 +112,7 @@ def load(model: str, configuration: str = ANCHOR.name) -> Production:
     measured = _noise().get(model)
     if measured is None:
         raise SuiteError(f"Production with {model} is not on file.")
-    if not noise.sound(measured, configuration):
+    if not bands.sound(measured, configuration):
         configuration = ANCHOR.name if configuration == DEFAULT.name else DEFAULT.name
     try:
         snapshot = snapshots.load(CUDA / model / configuration)
@@ -121,9 +123,9 @@ def load(model: str, configuration: str = ANCHOR.name) -> Production:
 
 @cache
 def _noise() -> Mapping[str, Mapping[str, Any]]:
-    return noise.on_file()
+    return bands.on_file()
 
 
 @cache
-def _reach(configuration: str, shown: int | None) -> Mapping[str, float]:
-    return noise.reach(_noise(), configuration, shown=shown)
+def _reach(configuration: str, shown: int | None, generated: bool) -> Mapping[str, float]:
+    return bands.reach(_noise(), configuration, shown=shown, generated=generated)

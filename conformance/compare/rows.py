@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from conformance.compare.production import Production
 from conformance.recording.rows import IMPOSSIBLE
-from fixtures.snapshots import Recorded, noise
+from fixtures.snapshots import Recorded, bands, noise
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -217,7 +217,7 @@ def _own(production: Production, shown: int, positions: NDArray[np.int32]) -> tu
     the percentile over all positions does.
     """
     found: dict[int, tuple[float, float]] = {}
-    for pair in noise.sound(production.noise, production.configuration):
+    for pair in bands.sound(production.noise, production.configuration):
         for stretch in pair["kl_by_position"]:
             octave = int(octaves(np.array([stretch["from"]]))[0])
             usual, limit = found.get(octave, (0.0, 0.0))

@@ -24,9 +24,8 @@ FIGURES = {
     "kl_max": "KL divergence, largest",
     "logprob_p99": "Δ log probability, 99th percentile",
     "logprob_max": "Δ log probability, largest",
-    "top_logprob_p99": "Δ log probability of the top 20, 99th percentile",
-    "top_logprob_max": "Δ log probability of the top 20, largest",
     "margin": "Preference overruled, largest",
+    "parted": "Preference overruled where greedy text departs",
 }
 """What a figure is called; all are in nats."""
 
@@ -185,7 +184,7 @@ def _name(found: Comparison) -> str:
 def _compared(found: Comparison, scale: Scale) -> Compared:
     stretches = found["by_position"]
     figures = [_figure(each) for each in found["figures"]]
-    limit = next((each["limit"] for each in found["figures"] if each["name"] == "margin"), 0.0)
+    limit = next((each["limit"] for each in found["figures"] if each["name"] == "parted"), 0.0)
     partings = sorted(found["divergences"], key=lambda each: -each["margin"])
     return Compared(
         model=found["model"],

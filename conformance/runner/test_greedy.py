@@ -21,7 +21,7 @@ def test_text(measured: Measured) -> None:
     what follows is another text.
     """
     found = measured.compared_as_text()
-    expect.same_text(found, measured.production.band().margin)
+    expect.same_text(found, measured.production.band().parted)
     expect.whole(measured.production.snapshot.prompts, measured.greedy())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from conformance.compare import parity, production
 from conformance.compare.itself import ENOUGH, Itself
-from fixtures.snapshots import noise
+from fixtures.snapshots import bands, noise
 from fixtures.snapshots.configurations import BY_NAME
 
 
@@ -30,7 +30,7 @@ def test_a_band_is_of_one_dtype_and_of_no_faulty_recording(model, dtype):
         dtypes = {BY_NAME[noise.configuration(side)].dtype for side in sides(found)}
         assert len(found.pairs()) >= ENOUGH
         assert dtypes == {found.dtype}
-        faulty = noise.FAULTY.get((model, found.noise["engine_version"]), frozenset())
+        faulty = bands.FAULTY.get((model, found.noise["engine_version"]), frozenset())
         assert not faulty & sides(found)
 
 
@@ -65,10 +65,13 @@ def test_a_favourite_may_change_as_far_as_its_log_probability_may():
 def test_what_is_another_function_is_outside(scale, verdict):
     found = itself("llama-gqa", "float32")
     seen = {}
+    vocabulary = found.snapshot.provenance["vocabulary"]
     for name, each in found.snapshot.prompts.items():
-        logits = each.top_logits.astype(np.float64) * scale
-        total = np.log(np.exp(logits).sum(axis=1))
+        kept = each.top_ids.shape[1]
+        rest = np.log1p(-np.exp(each.logprobs).sum(axis=1)) - np.log(vocabulary - kept)
+        scaled, others = each.logprobs * scale, np.exp(rest * scale) * (vocabulary - kept)
+        total = np.log(np.exp(scaled).sum(axis=1) + others) if scale != 1 else 0 * rest
         seen[name] = replace(
-            each, top_logits=(logits - total[:, None]).astype(np.float32), logsumexp=0 * total
+            each, top_logits=(scaled - total[:, None]).astype(np.float32), logsumexp=0 * total
         )
     assert parity.compare(found, seen).verdict == verdict

@@ -16,12 +16,12 @@ import torch
 import fixtures.models
 from conformance.compare import production
 from conformance.compare.parity import Parity, compare
-from conformance.targets.runners.rows import recorded
 from fixtures.models.matrix import forward
 from fixtures.models.matrix.architecture import Change, Feature
 from fixtures.models.matrix.architectures import BY_NAME
 from fixtures.models.matrix.common import rope
 from fixtures.snapshots import Recorded, noise
+from fixtures.snapshots.rows import recorded
 
 DRIFT = "onward drifts: the difference grows with position"
 WINDOW = "model's sliding window"

@@ -214,7 +214,7 @@ def test_text_that_parts_says_where_and_by_how_much() -> None:
     assert parted.margin == pytest.approx(
         float(np.nan_to_num(noise.margins(row, np.array([parted.chosen]))[0]))
     )
-    assert found.figure("margin").value >= parted.margin
+    assert found.figure("parted").value == parted.margin
 
 
 def test_text_alone_can_be_outside_and_never_inside() -> None:

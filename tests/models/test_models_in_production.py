@@ -8,9 +8,9 @@ import fixtures.models
 from fixtures import snapshots
 from fixtures.models.matrix import forward
 from fixtures.models.matrix.architectures import BY_NAME
-from fixtures.snapshots import noise
+from fixtures.snapshots import bands, noise
 from fixtures.snapshots.configurations import ANCHOR, DEFAULT
-from fixtures.snapshots.quantised.make import compared
+from fixtures.snapshots.scoring import of_model
 
 CUDA = snapshots.FOLDER / "cuda"
 
@@ -22,7 +22,7 @@ def anchored(model):
 
 def band(model):
     """The band around that configuration: bfloat16 is what production runs."""
-    return noise.band(noise.on_file()[model], anchored(model))
+    return bands.band(bands.on_file()[model], anchored(model))
 
 
 def outside(figures, band):
@@ -44,7 +44,7 @@ def outside(figures, band):
 def test_transformers_in_float32_is_within_the_band(model, matrix):
     folder = matrix(model) if model in BY_NAME else fixtures.models.path(model)
     snapshot = snapshots.load(CUDA / model / anchored(model), model=folder)
-    found = compared(forward.load(folder, "float32"), snapshot.prompts)
+    found = of_model(forward.load(folder, "float32"), snapshot.prompts)
     figures = noise.compare(snapshot.prompts, found, chose=False)
     assert figures["kl"]["count"] >= 200
     assert not outside(figures, band(model))
@@ -56,7 +56,7 @@ def test_a_model_read_wrongly_is_outside(model, matrix):
     folder = matrix(model)
     snapshot = snapshots.load(CUDA / model / anchored(model), model=folder)
     broken = forward.load(folder, "float32", BY_NAME[model].features[0])
-    figures = noise.compare(snapshot.prompts, compared(broken, snapshot.prompts), chose=False)
+    figures = noise.compare(snapshot.prompts, of_model(broken, snapshot.prompts), chose=False)
     assert outside(figures, band(model))
 
 

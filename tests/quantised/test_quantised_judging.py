@@ -12,7 +12,7 @@ from conformance.compare import parity, production, quantised
 from conformance.outcomes import SuiteError
 from fixtures.models.matrix import forward
 from fixtures.models.matrix.architectures import BY_NAME as ARCHITECTURES
-from fixtures.snapshots import noise
+from fixtures.snapshots import noise, scoring
 from fixtures.snapshots.quantised import make, schemes, statistics
 
 BY_NAME = {scheme.name: scheme for scheme in schemes.SCHEMES}
@@ -30,7 +30,7 @@ def seen(tmp_path_factory):
         if scheme is not None:
             rounding = scheme if isinstance(scheme, schemes.Scheme) else BY_NAME[scheme]
             folder = make.rounded(folder, rounding, tmp_path_factory.mktemp("rounded"))
-        return make.recorded(folder, "float32", production.load(model).snapshot.prompts)
+        return scoring.score(folder, "float32", production.load(model).snapshot.prompts)
 
     return compute
 
@@ -83,7 +83,7 @@ def test_a_model_that_is_read_wrongly_is_not_excused_by_8_bits():
     model = "gemma3-local-global"
     recorded = production.load(model)
     broken = forward.load(fixtures.models.path(model), "float32", ARCHITECTURES[model].features[0])
-    found = make.compared(broken, recorded.snapshot.prompts)
+    found = scoring.of_model(broken, recorded.snapshot.prompts)
     assert quantised.judge(recorded, found, 8).verdict == "outside"
 
 

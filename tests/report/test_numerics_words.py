@@ -104,7 +104,7 @@ def parting(**changes: Any) -> dict[str, Any]:
 
 
 def test_texts_part_where_they_part() -> None:
-    limits = [{"name": "margin", "value": 0.03, "limit": 0.06}]
+    limits = [{"name": "parted", "value": 0.03, "limit": 0.06}]
     (told,) = compared(of(one("llama-gqa", divergences=[parting()], figures=limits)))
     (found,) = told.partings
     assert (found.production.same, found.target.same) == ("It is ", "It is ")
@@ -122,7 +122,7 @@ def test_texts_part_where_they_part() -> None:
     ],
 )
 def test_a_margin_in_words(margin: float, said: str) -> None:
-    limits = [{"name": "margin", "value": margin, "limit": 0.06}]
+    limits = [{"name": "parted", "value": margin, "limit": 0.06}]
     found = one("llama-gqa", verdict="outside", figures=limits)
     (told,) = compared(of({**found, "divergences": [parting(margin=margin)]}))
     assert told.partings[0].margin == said

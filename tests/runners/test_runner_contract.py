@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.targets.runners.contract import CHUNKS, STRANGER, Broken, Refused, Way
-from conformance.targets.runners.rows import checked, recorded
+from conformance.targets.runners.rows import checked
 from conformance.targets.runners.ways import chunks, offered, score, shared
 from fixtures.snapshots import TOP
+from fixtures.snapshots.rows import recorded
 
 VOCABULARY = 16
 

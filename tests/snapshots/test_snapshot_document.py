@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from fixtures.snapshots import document
-from fixtures.snapshots.noise import on_file, sound
+from fixtures.snapshots.bands import on_file, sound
 
 RECORDED = on_file()
 SVG = "{http://www.w3.org/2000/svg}"

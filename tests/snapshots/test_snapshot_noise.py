@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fixtures.snapshots import Recorded, noise
+import fixtures.models
+from fixtures import snapshots
+from fixtures.snapshots import Recorded, bands, definition, noise
 from fixtures.snapshots.install import CUDA
 
 LOGITS = arrays(np.float32, (4, 6), elements=st.floats(-8, 8, width=32))
@@ -62,24 +64,23 @@ def test_kl_of_the_top_is_a_lower_bound(a: Any, b: Any, k: int) -> None:
 def test_nothing_is_apart_from_itself(a: Any, k: int) -> None:
     one = {"prompt": recorded(a, TOKENS, k=k)}
     found = noise.compare(one, one)
-    assert found["kl"]["max"] == found["logprob"]["max"] == found["top_logprob"]["max"] == 0
+    assert found["kl"]["max"] == found["logprob"]["max"] == 0
     assert found["top1"]["agreement"] == 1
     assert found["divergence"]["diverged"] == 0
     assert found["kl"]["count"] == 4
 
 
-def test_log_probabilities_of_likely_tokens_and_of_the_top() -> None:
+def test_log_probabilities_of_likely_tokens() -> None:
     a = of([0.9, 0.09, 0.01 - 1e-6, 1e-6])
     b = of([0.9, 0.045, 0.055 - 4e-6, 4e-6])
-    likely, top, missing = noise.logprob_differences(a, b)
-    assert (len(likely), len(top), missing) == (3, 4, 0)
+    likely, missing = noise.logprob_differences(a, b)
+    assert (len(likely), missing) == (3, 0)
     np.testing.assert_allclose(likely, np.log([1, 2, 5.5]), atol=1e-3)
-    np.testing.assert_allclose(top[3], np.log(4), atol=1e-4)
 
 
 def test_likely_tokens_that_the_other_did_not_keep_are_counted() -> None:
     a, b = of([0.6, 0.3, 0.1]), of([0.6, 0.3, 0.1], k=1)
-    likely, _, missing = noise.logprob_differences(a, b)
+    likely, missing = noise.logprob_differences(a, b)
     assert (len(likely), missing) == (1, 2)
 
 
@@ -157,7 +158,7 @@ def test_a_band_of_few_tokens_is_of_the_coarser_partition() -> None:
     found = noise.compare(recordings["bfloat16/greedy"], {"p": few})
     assert found["kl"]["max"] == pytest.approx(expected, rel=1e-3)
     measured = noise.measure(recordings)
-    assert noise.band(measured, shown=5) == noise.band(measured)
+    assert bands.band(measured, shown=5) == bands.band(measured)
 
 
 def test_reach_is_what_a_band_lacks_without_one_of_its_configurations() -> None:
@@ -173,7 +174,7 @@ def test_reach_is_what_a_band_lacks_without_one_of_its_configurations() -> None:
             "float16/greedy": apart(0.003),
         }
     )
-    found = noise.reach({"model": measured})
+    found = bands.reach({"model": measured})
     assert found["logprob_max"] == pytest.approx(1.5, rel=1e-2)
     assert min(found.values()) == 1.0
 
@@ -201,12 +202,12 @@ def test_the_band_is_the_largest_of_its_pairs() -> None:
         "float16/greedy": {"p": of(far)},
     }
     measured = noise.measure(recordings)
-    assert noise.band(measured).kl_max == pytest.approx(np.log(2) / 4, abs=1e-4)
-    assert noise.band(measured).margin == pytest.approx(np.log(2), abs=1e-4)
-    assert noise.band(measured).pairs == 2
-    assert noise.band(measured, others=["bfloat16-eager"]).kl_max == 0
+    assert bands.band(measured).kl_max == pytest.approx(np.log(2) / 4, abs=1e-4)
+    assert bands.band(measured).margin == pytest.approx(np.log(2), abs=1e-4)
+    assert bands.band(measured).pairs == 2
+    assert bands.band(measured, others=["bfloat16-eager"]).kl_max == 0
     with pytest.raises(ValueError, match="reference float64"):
-        noise.band(measured, "float64")
+        bands.band(measured, "float64")
 
 
 def softmax(logits: Any) -> Any:
@@ -217,5 +218,50 @@ def softmax(logits: Any) -> Any:
 def test_a_bug_of_production_widens_no_band() -> None:
     recorded = json.loads((CUDA / "mistral-window" / "noise.json").read_text(encoding="utf-8"))
     assert max(pair["kl"]["max"] for pair in recorded["pairs"]) > 10
-    assert noise.band(recorded).kl_max < 0.1
-    assert noise.band({**recorded, "engine_version": "0.27.0"}).kl_max > 10
+    assert bands.band(recorded).kl_max < 0.1
+    assert bands.band({**recorded, "engine_version": "0.27.0"}).kl_max > 10
+
+
+def test_configurations_of_the_same_bits_are_one_trial() -> None:
+    """Or the one would hide what the band lacks without the other."""
+    moved = {"p": of([0.5, 0.2, 0.3], [0.5, 0.3, 0.2])}
+    found = {
+        "bfloat16/prefill": {"p": of([0.5, 0.3, 0.2], [0.6, 0.3, 0.1])},
+        "bfloat16-eager/prefill": moved,
+        "bfloat16-eager-native/prefill": moved,
+    }
+    eager = ["bfloat16-eager", "bfloat16-eager-native"]
+    measured = noise.measure(found)
+    assert bands.alike(measured, eager) == [frozenset(eager)]
+    assert len(bands.alike(measured, ["bfloat16", "bfloat16-eager"])) == 2
+
+
+def test_generated_tokens_have_figures_of_their_own() -> None:
+    """The prompt is two tokens: the rows after it are those of its last token and on."""
+    same = [[0.6, 0.3, 0.1], [0.4, 0.4, 0.2]]
+    a = of([0.5, 0.3, 0.2], *same, tokens=[0, 1, 2, 0], prompt=2)
+    b = of([0.2, 0.3, 0.5], *same, tokens=[0, 1, 2, 0], prompt=2)
+    found = noise.pair(("a/greedy", {"p": a}), ("b/greedy", {"p": b}), chose=True)
+    assert found["top5"]["kl"]["max"] > 0
+    assert found["generated"]["top5"]["kl"] == noise.distribution(np.zeros(2))
+
+
+@pytest.mark.parametrize("model", sorted(bands.on_file()))
+def test_the_definition_was_measured_on_the_snapshots_on_file(model: str) -> None:
+    home = snapshots.FOLDER / "cuda" / model
+    about = json.loads((home / bands.DEFINITION).read_text("utf-8"))
+    on_file = {
+        path.parent.name: json.loads(path.read_text("utf-8"))["sha256"]
+        for path in home.glob(f"*/{snapshots.PROVENANCE}")
+    }
+    assert about["measured_on"] == on_file, "run python -m fixtures.snapshots.definition"
+
+
+def test_the_definition_is_measured_again_as_on_file() -> None:
+    """Other CPUs sum in another order: a mean over all positions stays where it is."""
+    home = snapshots.FOLDER / "cuda" / "llama-gqa"
+    again = definition.measure(fixtures.models.path("llama-gqa"), home)
+    about = json.loads((home / bands.DEFINITION).read_text("utf-8"))
+    for pair, known in zip(again["pairs"], about["pairs"], strict=True):
+        assert pair["kl"]["mean"] == pytest.approx(known["kl"]["mean"], rel=0.1)
+        assert pair["kl"]["count"] == known["kl"]["count"]

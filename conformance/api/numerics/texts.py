@@ -34,7 +34,7 @@ def like_production(numerics: Numerics, ask: Ask, *, excused: float | None = Non
     """
     recorded = numerics.production.snapshot.prompts
     if excused is None:
-        excused = numerics.production.band(numerics.evidence.shown or None).margin
+        excused = numerics.production.band(numerics.evidence.shown or None).parted
     shown = numerics.evidence.greedy
     parted = divergences(recorded, shown)
     for each in _outside(numerics, parted, excused):

@@ -12,9 +12,9 @@ import numpy as np
 
 from conformance.targets.runners.checkpoint import saved_dtype, stop_tokens
 from conformance.targets.runners.contract import Logits, Refused, Sequences, Way, raised
-from conformance.targets.runners.rows import recorded
 from conformance.targets.runners.ways import shared
 from fixtures.snapshots import Recorded
+from fixtures.snapshots.rows import recorded
 
 JOIN_AFTER = 3
 """Tokens that the first half of a batch has generated when the second joins."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from conformance.targets.runners.contract import Logits, Refused, Sequences, Way, raised
-from conformance.targets.runners.rows import recorded
 from fixtures.snapshots import Recorded
+from fixtures.snapshots.rows import recorded
 
 SMALL = 20_000_000
 """Parameters below which one thread computes a model fastest."""

@@ -18,12 +18,12 @@ import numpy as np
 
 from conformance.targets.runners.checkpoint import stop_tokens
 from conformance.targets.runners.contract import CHUNKS, Logits, Refused, Sequences, Way, raised
-from conformance.targets.runners.rows import recorded
 from conformance.targets.runners.ways import shared
 from fixtures.snapshots import Recorded, SnapshotError
 from fixtures.snapshots.configurations import DEFAULT
 from fixtures.snapshots.forced import PATH as FORCED
 from fixtures.snapshots.record import Asked, Engine, shuffled
+from fixtures.snapshots.rows import recorded
 
 DECODED = 32
 """Tokens at a sequence's end that are decoded: a step costs as much as a whole prefill."""

@@ -20,8 +20,9 @@ from conformance.targets.runners.contract import (
     Way,
     raised,
 )
-from conformance.targets.runners.rows import checked, recorded
+from conformance.targets.runners.rows import checked
 from fixtures.snapshots import Recorded
+from fixtures.snapshots.rows import recorded
 
 
 def offered(runner: Runner) -> frozenset[Way]:
