@@ -18,6 +18,7 @@ from fixtures.snapshots.quantised import make, schemes, statistics
 BY_NAME = {scheme.name: scheme for scheme in schemes.SCHEMES}
 MODELS = ("llama-gqa", "qwen2-bias")
 SHOWN = (None, 20, 5)
+BY_HEART = "script-"
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +146,14 @@ def test_limits_are_for_what_was_measured():
     assert shown[0].kl_mean < shown[2].kl_mean
 
 
-def test_what_is_known_by_heart_leads_by_more_than_4_bits_overturn():
+def test_what_is_known_by_heart_leads_by_more_than_4_bits_overturn(seen):
+    """Random tokens are known to nobody: there 4 bits overturn what 8 do not."""
+    recorded = production.load("scripted").snapshot.prompts
+    by_heart = {name: found for name, found in recorded.items() if name.startswith(BY_HEART)}
+    found = statistics.figures(by_heart, seen("scripted", "affine-4-g64"))
+    assert found.margin < 11 / 2
     lost = {bits: quantised.overturned("scripted", bits) for bits in (8, 4)}
-    assert lost[8] < lost[4] < 11 / 2
+    assert lost[8] < lost[4]
     with pytest.raises(SuiteError, match="2 bits"):
         quantised.overturned("scripted", 2)
 
