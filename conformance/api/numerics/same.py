@@ -79,18 +79,20 @@ def when_cached(numerics: Numerics) -> None:
 
 
 def after_a_cousin(numerics: Numerics) -> None:
-    """As it was seen, and after another prompt with the same beginning. Raises as `_same`."""
-    asking, seen = numerics.asking, numerics.evidence.seen
+    """By itself, and after another prompt with the same beginning. Raises as `_same`."""
+    asking = numerics.asking
+    cousins = [(prompt, asking.cousin(prompt)) for prompt in _chosen(asking)]
+    chosen = [prompt for prompt, cousin in cousins if cousin is not None]
     after: dict[str, Seen] = {}
     with _answering():
-        for prompt in _chosen(asking):
-            cousin = asking.cousin(prompt)
-            if cousin is not None and prompt.name in seen:
+        before = asking.alone(chosen, COUNT)
+        for prompt, cousin in cousins:
+            if cousin is not None:
                 asking.follow(cousin, 1)
                 after[prompt.name] = asking.follow(prompt, COUNT)
     _same(
         numerics,
-        {name: seen[name] for name in after},
+        before,
         after,
         "After another prompt with the same beginning a prompt is answered otherwise. ",
     )
@@ -142,7 +144,7 @@ def _chosen(asking: Asking) -> list[Prompt]:
 
 def _same(
     numerics: Numerics,
-    first: Mapping[str, Seen | Recorded],
+    first: Mapping[str, Seen],
     second: Mapping[str, Seen],
     otherwise: str,
 ) -> None:
@@ -163,12 +165,8 @@ def _same(
     judging.within(compared, numerics.client, before=otherwise)
 
 
-def _recorded(found: Mapping[str, Seen | Recorded]) -> dict[str, Recorded]:
-    return {
-        name: each if isinstance(each, Recorded) else each.recorded()
-        for name, each in found.items()
-        if isinstance(each, Recorded) or each.rows
-    }
+def _recorded(found: Mapping[str, Seen]) -> dict[str, Recorded]:
+    return {name: each.recorded() for name, each in found.items() if each.rows}
 
 
 @contextmanager
