@@ -2,7 +2,8 @@
 
 Everything is compared where the contexts are the same: at positions that production saw and the
 target showed, after the same tokens. A limit is the largest figure that any legitimate
-configuration of production came to, compared with production in the same way.
+configuration of production, or the published definition, came to, compared in the same way, times
+what such a band is found to lack.
 """
 
 from __future__ import annotations
