@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn.functional import scaled_dot_product_attention
 
+from fixtures.goldens.kernels.in_torch import attention
 from fixtures.kernels.cases import Call, Case
 from fixtures.kernels.generated import cases
 from reference.oracle.attention import Features, attend, logsumexp
@@ -21,47 +20,10 @@ def ours(call: Call) -> np.ndarray:
     return paged_attention(call.query, call.key_cache, call.value_cache, **call.named)
 
 
-def torchs(case: Case) -> np.ndarray:
-    """The same with masks over whole sequences; a cap is written out."""
-    call, outputs = case.call(), []
-    query, keys, values = (
-        torch.from_numpy(array.astype(np.float64))
-        for array in (call.query, call.key_cache, call.value_cache)
-    )
-    for row, (length, queries) in enumerate(zip(case.seq_lens, case.query_lens, strict=True)):
-        blocks = torch.from_numpy(call.named["block_table"][row].astype(np.int64))
-        k, v = (
-            cache[blocks].reshape(-1, case.num_kv_heads, case.head_size)[:length].transpose(0, 1)
-            for cache in (keys, values)
-        )
-        first = int(call.named["query_start_loc"][row])
-        q = query[first : first + queries].transpose(0, 1)
-        i, j = torch.arange(length - queries, length)[:, None], torch.arange(length)
-        bias = torch.zeros(case.num_heads, queries, length, dtype=torch.float64)
-        bias.masked_fill_(j > i, -torch.inf)
-        if case.sliding_window is not None:
-            bias.masked_fill_(i - j >= case.sliding_window, -torch.inf)
-        if case.alibi:
-            bias += torch.from_numpy(call.named["alibi_slopes"]).double()[:, None, None] * (j - i)
-        k, v = (kv.repeat_interleave(case.num_heads // case.num_kv_heads, 0) for kv in (k, v))
-        scale = call.named["scale"]
-        if case.sinks:
-            sink = torch.from_numpy(call.named["sinks"]).double()[:, None, None]
-            bias = torch.cat([bias, sink.expand(-1, queries, 1)], -1)
-            k, v = (torch.nn.functional.pad(kv, (0, 0, 0, 1)) for kv in (k, v))
-        if case.logits_soft_cap is None:
-            found = scaled_dot_product_attention(q, k, v, bias, scale=scale)
-        else:
-            capped = (scale * q @ k.mT / case.logits_soft_cap).tanh() * case.logits_soft_cap
-            found = (capped + bias).softmax(-1) @ v
-        outputs.append(found.transpose(0, 1).numpy())
-    return np.concatenate(outputs)
-
-
 @pytest.mark.usefixtures("one_thread")
 @given(cases(head_sizes=(8, 16), longest=40))
 def test_any_case_is_what_torch_computes(case):
-    np.testing.assert_allclose(ours(case.call()), torchs(case), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ours(case.call()), attention(case.call()), rtol=0, atol=1e-12)
 
 
 def test_blocks_may_lie_anywhere():
@@ -135,7 +97,7 @@ def test_logits_near_overflow_stay_shares():
 @pytest.mark.parametrize("scale", [0.0, -1.0, 3.0])
 def test_any_scale(scale):
     case = Case("float32", (9,), (4,), scale=scale)
-    np.testing.assert_allclose(ours(case.call()), torchs(case), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ours(case.call()), attention(case.call()), rtol=0, atol=1e-12)
 
 
 @given(st.integers(1, 30), st.integers(1, 40))
