@@ -8,7 +8,7 @@ from conformance.targets.kernels.contract import (
     KernelLibrary,
     capabilities_of,
 )
-from conformance.targets.kernels.target import ADAPTERS, load
+from conformance.targets.kernels.target import ADAPTERS, KernelTarget, load
 
 __all__ = [
     "ADAPTERS",
@@ -17,6 +17,7 @@ __all__ = [
     "KernelCapabilities",
     "KernelError",
     "KernelLibrary",
+    "KernelTarget",
     "capabilities_of",
     "load",
 ]

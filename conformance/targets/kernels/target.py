@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from conformance.targets.errors import TargetError
 from conformance.targets.kernels.checked import Checked
@@ -14,6 +16,25 @@ ADAPTERS: Mapping[str, str] = {
     "torch": "conformance.targets.kernels.on_torch:TorchKernels",
 }
 """Name to "module:object"; the object is called without arguments and is then a library."""
+
+
+@dataclass(frozen=True)
+class KernelTarget:
+    """A kernel library as the target of a run.
+
+    Attributes:
+        kernels: a name in `ADAPTERS`, or "module:object".
+    """
+
+    kernels: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> KernelTarget:
+        return cls(**data)
+
 
 OPERATIONS = ("capabilities", "reshape_and_cache", "copy_blocks", "paged_attention")
 
