@@ -35,7 +35,7 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         "sinks": True,
         "alibi": True,
     },
-    "sharp": {"magnitude": 10.0},
+    "sharp": {"magnitude": 10.0, "head_size": 80},  # a scale that is no power of 2
     "flat": {"magnitude": 0.0},
     "near-overflow": {"magnitude": 300.0, "scale": 1.0},
     "negative-scale": {"scale": -0.2},

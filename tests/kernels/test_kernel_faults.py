@@ -36,7 +36,7 @@ CAUGHT = [
     (faulty.SinksTwice, features("sinks"), DTYPES, "times the bound"),
     (faulty.CapIgnored, features("soft-cap"), DTYPES, "times the bound"),
     (faulty.HeadsInterleaved, features("grouped"), DTYPES, "times the bound"),
-    (faulty.QueryRounded, attention.test_any_shape, ("bfloat16",), "times the bound"),
+    (faulty.QueryRounded, features("sharp"), DTYPES[:2], "times the bound"),
     (faulty.FirstOfCallOnly, features("decode"), DTYPES, "times the bound"),
     (faulty.BfloatInside, features("plain"), ("float16", "float32"), "times the bound"),
     (faulty.Truncated, attention.test_rounds_to_nearest, DTYPES[:2], "further from 0 than they sh"),
