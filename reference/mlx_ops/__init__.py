@@ -5,6 +5,7 @@
 | `attention` | attention over a paged cache: gather, then `mx.fast.scaled_dot_product_attention` |
 | `cache` | `reshape_and_cache` and `copy_blocks` |
 | `library` | the same with NumPy arrays in and out |
+| `views` | the pool as a PyTorch tensor, without a copy |
 """
 
 from reference.mlx_ops.library import MlxOps as library
