@@ -98,6 +98,25 @@ def test_goldens(library: KernelLibrary, name: str) -> None:
     expect.right(expect.output(library, golden.call, case), golden.call, case, golden.output)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@requirement("kernels/paged-attention/one-key", MUST, source=ORACLE, profiles=PROFILE)
+def test_one_key(library: KernelLibrary, dtype: str) -> None:
+    """A query that sees one key alone MUST return its value bit for bit.
+
+    The weight is 1, and what is off in float32 vanishes where 16 bits are rounded to. It is the
+    first token of every sequence.
+    """
+    case = Case(dtype, (40, 1), (9, 1), num_kv_heads=2, sliding_window=1)
+    expect.offered(library, case)
+    call = case.call()
+    block_table = call.named["block_table"]
+    own = [(block_table[0, j // 16], j % 16) for j in range(31, 40)] + [(block_table[1, 0], 0)]
+    values = np.array([call.value_cache[at] for at in own])  # [num_tokens, num_kv_heads, head_size]
+    groups = case.num_heads // case.num_kv_heads
+    found = expect.output(library, call, case)
+    expect.same_bits(np.repeat(values, groups, axis=1), found, "a softmax of one key")
+
+
 @dtypes
 @requirement("kernels/paged-attention/stale-memory", MUST, source=PAGED, profiles=PROFILE)
 def test_stale_memory(library: KernelLibrary, dtype: str) -> None:

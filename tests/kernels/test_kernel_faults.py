@@ -40,6 +40,7 @@ CAUGHT = [
     (faulty.FirstOfCallOnly, features("decode"), DTYPES, "times the bound"),
     (faulty.BfloatInside, features("plain"), ("float16", "float32"), "times the bound"),
     (faulty.Truncated, attention.test_rounds_to_nearest, DTYPES[:2], "further from 0 than they sh"),
+    (faulty.NormaliserPadded, attention.test_one_key, DTYPES[:2], "a softmax of one key"),
     (faulty.LastBlockWhole, attention.test_stale_memory, DTYPES, "with inf in unused slots"),
     (faulty.PlaceMatters, attention.test_blocks_anywhere, DTYPES, "the places of the blocks"),
     (faulty.NeverTheSame, attention.test_repeats, DTYPES, "change with nothing at all"),
