@@ -54,6 +54,20 @@ def filled(call: Call, number: float) -> Call:
     return replace(call, key_cache=caches[0], value_cache=caches[1])
 
 
+def passed(call: Call, number: float) -> Call:
+    """The same call with this number in every slot that is before the windows of all queries."""
+    block_size, window = call.key_cache.shape[1], call.named["sliding_window"]
+    query_lens = np.diff(call.named["query_start_loc"])
+    caches = [call.key_cache.copy(), call.value_cache.copy()]
+    for row, length in enumerate(call.named["seq_lens"]):
+        first_seen = length - query_lens[row] - window + 1
+        positions = np.arange(max(0, min(first_seen, length)))
+        blocks = call.named["block_table"][row, positions // block_size]
+        for cache in caches:
+            cache[blocks, positions % block_size] = number
+    return replace(call, key_cache=caches[0], value_cache=caches[1])
+
+
 def shuffled(call: Call, seed: int) -> Call:
     """The same call with its blocks elsewhere in the pool."""
     places = np.random.default_rng(seed).permutation(len(call.key_cache))  # old id to new id

@@ -135,6 +135,27 @@ def test_stale_memory(library: KernelLibrary, dtype: str) -> None:
 
 
 @dtypes
+@requirement(
+    "kernels/paged-attention/passed-window",
+    MUST,
+    source="vLLM: SlidingWindowManager.remove_skipped_blocks",
+    profiles=PROFILE,
+)
+def test_passed_window(library: KernelLibrary, dtype: str) -> None:
+    """The output MUST be the same to the last bit whatever lies before the window of every query.
+
+    Blocks that a window has passed are given to others, while the table still has a place for them.
+    """
+    case = Case(dtype, (100, 37, 70), (1, 5, 20), num_kv_heads=2, sliding_window=20)
+    expect.offered(library, case)
+    call = case.call()
+    first = expect.output(library, call, case)
+    for number in (1e4, -np.inf, np.nan):
+        other = expect.output(library, memory.passed(call, number), case)
+        expect.same_bits(first, other, f"{number} before the window")
+
+
+@dtypes
 @requirement("kernels/paged-attention/blocks-anywhere", MUST, source=PAGED, profiles=PROFILE)
 def test_blocks_anywhere(library: KernelLibrary, dtype: str) -> None:
     """The output MUST be the same to the last bit wherever in the pool the blocks lie.

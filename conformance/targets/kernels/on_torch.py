@@ -61,20 +61,22 @@ class TorchKernels:
             first, end = map(int, query_start_loc[sequence : sequence + 2])
             if first == end:
                 continue
+            start = length - (end - first)  # position of the first query
+            # What no query sees is left out and not masked: a weight of 0 times infinity is NaN.
+            begin = 0 if sliding_window is None else max(0, start - sliding_window + 1)
             blocks = torch.from_numpy(block_table[sequence].astype(np.int64))
             blocks = blocks[: -(-length // key_cache.shape[1])]
             q = tensor(query)[first:end].transpose(0, 1)  # [num_heads, num_queries, head_size]
             k, v = (
                 tensor(cache)[blocks]
-                .flatten(0, 1)[:length]
+                .flatten(0, 1)[begin:length]
                 .transpose(0, 1)
                 .repeat_interleave(groups, dim=0)
                 for cache in (key_cache, value_cache)
-            )  # [num_heads, length, head_size]
+            )  # [num_heads, num_keys, head_size]
             if wide:
                 q, k, v = q.float(), k.float(), v.float()
-            position = torch.arange(length - (end - first), length)[:, None]
-            distance = position - torch.arange(length)
+            distance = torch.arange(start, length)[:, None] - torch.arange(begin, length)
             seen = distance >= 0
             if sliding_window is not None:
                 seen &= distance < sliding_window
