@@ -23,12 +23,16 @@ random order E S_k² = (k(k-1) S² + k(n-k) A) / (n(n-1)) with S = Σ a_i and A 
 
     Σ_k E S_k² = (n + 1) (2 S² + A) / 6.                                                    (1)
 
+Of the sums over keys, n counts those whose weight is at least u times the largest. The others are
+lost in the sum or kept, and are bounded as they are, by Σ p_j (|v_j| + |o|) over them.
+
 **Logits.** t = q·k is a sum (1) of `head_size` products, each rounded. Then x = scale · t is
 rounded, x/c, tanh and c·tanh, the slope's product and its difference, and the exponent s - m, m
 the largest logit (or the sink). The variance of a logit's error is, in units of u²/3,
 
     (head_size + 1) (2 x² + scale² Σ(q_i k_i)²) / 6 + scale² Σ(q_i k_i)² + x²
-        + (x² + 16 c² + s²)  with a cap + (b² + s²)  with a slope, b = slope · distance
+        + x² + 16 y² + y²    with a cap, y = c · tanh(x/c),
+        + b² + s²            with a slope, b = slope · distance,
         + (s - m)² + 16      of the exponent, and of exp.
 
 A cap's derivative is at most 1. Scale, cap and log2(e) are constants that are rounded too, and err
@@ -55,6 +59,7 @@ The last rounding, to the cache's dtype, is not a sum of many and is bounded by 
 
 **Where it does not hold.** Sums of many equal terms err to one side, so inputs are random where the
 context is long; results near overflow; kernels that flush subnormal inputs (η covers outputs).
+Where one key has all of the weight a kernel is exact, and the bound is wider than need be.
 """
 
 from __future__ import annotations
@@ -131,9 +136,8 @@ def attention_bound(
 ) -> Float64:
     """The bound of one query's output, [num_heads, value_size]; see the top of this module."""
     u, v, eta = ROUNDOFF["float32"], ROUNDOFF[dtype], UNDERFLOW[dtype]
-    heads, n = found.weights.shape
     p, o = found.weights, np.abs(found.output)
-    values = of_heads(seen.values, heads)
+    values = of_heads(seen.values, len(query))
 
     def weighted(weights: Float64, of: Float64) -> Float64:
         """Σ_j weights_hj of_jhd."""
@@ -155,14 +159,21 @@ def attention_bound(
 
     squares = weighted(p**2, values**2)
     concentration = (p**2).sum(axis=-1)[:, None]
-    maxima = (1 / np.arange(1, n + 1)).sum()
+    counted = p >= u * p.max(axis=-1, keepdims=True)
+    n = counted.sum(axis=-1)[:, None]
+    maxima = np.cumsum(1 / np.arange(1, p.shape[-1] + 1))[n - 1]
+    lost = weighted(np.where(counted, 0.0, p), np.abs(values) + o)
     from_sums = _sum(n, o**2, squares) + squares + o**2 * _sum(n, 1.0, concentration)
     from_sums += o**2 * (4 * maxima + 2)
     in_float32 = from_logits + u**2 / 3 * from_sums
 
     alike = u * sum(np.abs(weighted(p * factor, away)) for factor in logit_constants)
-    before = alike + np.minimum(
-        LAMBDA * np.sqrt(in_float32 + from_weights), LAMBDA * np.sqrt(in_float32) + at_worst
+    before = (
+        alike
+        + lost
+        + np.minimum(
+            LAMBDA * np.sqrt(in_float32 + from_weights), LAMBDA * np.sqrt(in_float32) + at_worst
+        )
     )
     return np.asarray(before + v * (o + before) + eta)
 
@@ -183,7 +194,7 @@ def _logit_errors(
     capped = x
     if (cap := features.logits_soft_cap) is not None:
         capped = cap * np.tanh(x / cap)
-        variance += x**2 + (_FUNCTION * cap) ** 2 + capped**2
+        variance += x**2 + (_FUNCTION * capped) ** 2 + capped**2
         flattened = x * (1 - (capped / cap) ** 2)
         constants = [flattened, flattened, s, exponent]
     if features.alibi_slopes is not None:
@@ -200,7 +211,7 @@ def _peak(found: Attended, features: Features) -> Float64:
     return np.asarray(np.maximum(peak, wide(features.sinks)))
 
 
-def _sum(n: int, square: Float64 | float, squares: Float64) -> Float64:
-    """Σ_k E S_k² of n terms, equation (1); of the square of their sum and the sum of squares."""
+def _sum(n: Array | int, square: Float64 | float, squares: Float64) -> Float64:
+    """Σ_k E S_k² of n terms, equation (1), from the square of their sum and the sum of squares."""
     found: Float64 = np.asarray((n + 1) * (2 * square + squares) / 6)
     return found
