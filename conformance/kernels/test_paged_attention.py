@@ -268,6 +268,28 @@ def test_writes_nothing(library: KernelLibrary, dtype: str) -> None:
             raise Failed(f"paged_attention changed its argument {name}.")
 
 
+@dtypes
+@requirement("kernels/paged-attention/views", MUST, source="PyTorch: strides", profiles=PROFILE)
+def test_views(library: KernelLibrary, dtype: str) -> None:
+    """Queries and caches that are parts of larger arrays MUST be read as any others.
+
+    Queries are often columns of one product with keys and values, and a pool may hold both caches.
+    """
+    case = Case(dtype, (30, 9), (4, 1), num_kv_heads=2)
+    expect.offered(library, case)
+    call = case.call()
+    fused = np.concatenate([call.query] * 3, axis=1)
+    pool = np.concatenate([call.key_cache, call.value_cache], axis=-1)
+    parts = replace(
+        call,
+        query=fused[:, case.num_heads : 2 * case.num_heads],
+        key_cache=pool[..., : case.head_size],
+        value_cache=pool[..., case.head_size :],
+    )
+    whole = expect.output(library, call, case)
+    expect.same_bits(whole, expect.output(library, parts, case), "the strides of the arguments")
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @requirement(
     "kernels/paged-attention/rounds-to-nearest",

@@ -108,6 +108,16 @@ class NormaliserPadded(TorchKernels):
         return (output / np.float32(1.01)).astype(query.dtype)
 
 
+class StridesIgnored(TorchKernels):
+    """Reads from the first number of a view on, as if it were no view."""
+
+    def paged_attention(self, query: Any, *caches: Any, **named: Any) -> Any:
+        size = query.itemsize
+        strides = tuple(size * int(np.prod(query.shape[n + 1 :])) for n in range(query.ndim))
+        packed = np.lib.stride_tricks.as_strided(query, query.shape, strides).copy()
+        return super().paged_attention(packed, *caches, **named)
+
+
 class NeverTheSame(TorchKernels):
     """Each call has another order of summation."""
 

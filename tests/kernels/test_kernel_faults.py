@@ -42,6 +42,7 @@ CAUGHT = [
     (faulty.Truncated, attention.test_rounds_to_nearest, DTYPES[:2], "further from 0 than they sh"),
     (faulty.NormaliserPadded, attention.test_one_key, DTYPES[:2], "a softmax of one key"),
     (faulty.LastBlockWhole, attention.test_stale_memory, DTYPES, "with inf in unused slots"),
+    (faulty.StridesIgnored, attention.test_views, DTYPES, "the strides of the arguments"),
     (faulty.PlaceMatters, attention.test_blocks_anywhere, DTYPES, "the places of the blocks"),
     (faulty.NeverTheSame, attention.test_repeats, DTYPES, "change with nothing at all"),
     (faulty.FirstOfCallOnly, attention.test_alone, DTYPES, "the other sequences of the call"),

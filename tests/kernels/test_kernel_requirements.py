@@ -19,6 +19,7 @@ from conformance.kernels.test_paged_attention import (
     test_shapes,
     test_shared_prefix,
     test_stale_memory,
+    test_views,
     test_writes_nothing,
 )
 from conformance.kernels.test_reshape_and_cache import test_slots, test_strided
@@ -43,5 +44,6 @@ __all__ = [
     "test_slots",
     "test_stale_memory",
     "test_strided",
+    "test_views",
     "test_writes_nothing",
 ]
