@@ -1,0 +1,23 @@
+"""Kernel libraries: whatever reads and writes a paged KV cache."""
+
+from conformance.targets.kernels.checked import Checked
+from conformance.targets.kernels.contract import (
+    Feature,
+    KernelCapabilities,
+    KernelError,
+    KernelLibrary,
+    capabilities_of,
+)
+from conformance.targets.kernels.target import ADAPTERS, KernelTarget, load
+
+__all__ = [
+    "ADAPTERS",
+    "Checked",
+    "Feature",
+    "KernelCapabilities",
+    "KernelError",
+    "KernelLibrary",
+    "KernelTarget",
+    "capabilities_of",
+    "load",
+]

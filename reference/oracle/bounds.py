@@ -1,0 +1,217 @@
+"""How far a correct kernel may lie from the oracle, for each number of its output.
+
+**What a correct kernel is.** Its inputs are exact. It works in float32, whose unit roundoff is u:
+sums in any usual order, the plainest (one term after the other) being the least exact of them;
+`exp` and `tanh` within 2 units in the last place. It may round the weights to the cache's dtype,
+whose unit roundoff is v, before it multiplies them with values, as FlashAttention does for tensor
+cores. It rounds its output to that dtype once. It does not round logits or a scaled query to it.
+
+**Model.** Roundings are independent and uniform over half a unit in the last place (Henrici 1962;
+Higham and Mary 2019, "A new approach to probabilistic rounding error analysis", section 2). A
+rounding of x then has a variance of at most u²x²/3, and a sum of them, weighted, stays below
+
+    λ · (square root of the summed variances)    but for a probability of 2 exp(-λ²/2),
+
+uniform errors being sub-Gaussian with their own variance (Hoeffding's argument, as there). λ is
+chosen so that a correct kernel is blamed in one run of a thousand, where a run compares ten million
+numbers. Worst-case bounds (Higham 2002, chapter 3: n·u for a sum) are no alternative: for 8,192
+tokens they are a thousand times these in float32, and in bfloat16 they let an output through that
+is off by a quarter of itself.
+
+**Sums.** Terms a_1 … a_n are added one after the other; each partial sum S_k is rounded. In a
+random order E S_k² = (k(k-1) S² + k(n-k) A) / (n(n-1)) with S = Σ a_i and A = Σ a_i², and so
+
+    Σ_k E S_k² = (n + 1) (2 S² + A) / 6.                                                    (1)
+
+Of the sums over keys, n counts those whose weight is at least u times the largest. The others are
+lost in the sum or kept, and are bounded as they are, by Σ p_j (|v_j| + |o|) over them.
+
+**Logits.** t = q·k is a sum (1) of `head_size` products, each rounded. Then x = scale · t is
+rounded, x/c, tanh and c·tanh, the slope's product and its difference, and the exponent s - m, m
+the largest logit (or the sink). The variance of a logit's error is, in units of u²/3,
+
+    (head_size + 1) (2 x² + scale² Σ(q_i k_i)²) / 6 + scale² Σ(q_i k_i)² + x²
+        + x² + 16 y² + y²    with a cap, y = c · tanh(x/c),
+        + b² + s²            with a slope, b = slope · distance,
+        + (s - m)² + 16      of the exponent, and of exp.
+
+A cap's derivative is at most 1. Scale, cap and log2(e) are constants that are rounded too, and err
+in every logit alike. That part is not random and is bounded as it is, by
+
+    2u |Σ p_j x_j' (v_j - o)| + u |Σ p_j s_j (v_j - o)| + u |Σ p_j (s_j - m) (v_j - o)|
+
+with x' = x (1 - tanh²(x/c)) and the second term where there is a cap.
+
+**Output.** With the sink a key whose value is 0, ∂o/∂s_j = p_j (v_j - o). To first order (compare
+Blanchard, Higham and Higham 2021, "Accurately computing the log-sum-exp and softmax functions") the
+variance is the sum of
+
+- Σ_j p_j² var(s_j) (v_j - o)², of the logits, and the same of the sink;
+- v²/3 max(Σ_j p_j² v_j², Σ_j p_j² (v_j - o)²), of weights that were rounded, by a normaliser of
+  weights before or after rounding; each is off by η where it underflows. Where few weights count,
+  no more than all of them rounded to one side is granted, v max(Σ_j p_j |v_j|, Σ_j p_j |v_j - o|);
+- u²/3 ((n + 1) (2 o² + A) / 6 + A) with A = Σ p_j² v_j², of Σ p v, a sum (1) of products;
+- u²/3 o² (n + 1) (2 + Σ p_j²) / 6, of Σ p, a sum (1);
+- u²/3 o² (4 H_n + 2), of rescaling both sums at each new maximum, of which a random order has
+  H_n = 1 + 1/2 + … + 1/n, and of the quotient.
+
+The last rounding, to the cache's dtype, is not a sum of many and is bounded by v (|o| + the rest).
+
+**Where it does not hold.** Sums of many equal terms err to one side, so inputs are random where the
+context is long; results near overflow; kernels that flush subnormal inputs (η covers outputs).
+Where one key has all of the weight a kernel is exact, and the bound is wider than need be.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from reference.oracle.attention import (
+    Array,
+    Attended,
+    Features,
+    Float64,
+    attend,
+    logits,
+    of_heads,
+    wide,
+)
+from reference.oracle.paged import Seen, each_query
+
+ROUNDOFF = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24}
+"""u of round to nearest: half the distance from 1 to the next number."""
+
+UNDERFLOW = {"float16": 2.0**-25, "bfloat16": 2.0**-126, "float32": 2.0**-126}
+"""η: half the smallest subnormal number, or, where GPUs flush those, the smallest normal one."""
+
+COMPARED = 10_000_000
+"""Numbers that a run compares."""
+
+BLAMED = 1e-3
+"""Probability that in one run a correct kernel is above a bound anywhere."""
+
+LAMBDA = math.sqrt(2 * math.log(2 * COMPARED / BLAMED))
+
+_FUNCTION = 4.0
+"""Error of exp and tanh in units of u: 2 units in the last place are at most 4u."""
+
+
+def paged_attention_bound(
+    query: Array,
+    key_cache: Array,
+    value_cache: Array,
+    *,
+    block_table: Array,
+    seq_lens: Array,
+    query_start_loc: Array,
+    scale: float,
+    sliding_window: int | None = None,
+    logits_soft_cap: float | None = None,
+    sinks: Array | None = None,
+    alibi_slopes: Array | None = None,
+) -> tuple[Float64, Float64]:
+    """What `paged_attention` is, and how far a correct kernel may be from it.
+
+    Arguments are those of `paged.paged_attention`, which is to have seen them first.
+
+    Returns:
+        Output and bound, both [num_tokens, num_heads, head_size].
+    """
+    features = Features(scale, logits_soft_cap, sinks, alibi_slopes)
+    output, bound = np.empty(query.shape), np.empty(query.shape)
+    for seen in each_query(
+        key_cache, value_cache, block_table, seq_lens, query_start_loc, sliding_window
+    ):
+        row = query[seen.token]
+        found = attend(row, seen.keys, seen.values, seen.distances, features)
+        output[seen.token] = found.output
+        bound[seen.token] = attention_bound(row, seen, features, found, query.dtype.name)
+    return output, bound
+
+
+def attention_bound(
+    query: Array, seen: Seen, features: Features, found: Attended, dtype: str
+) -> Float64:
+    """The bound of one query's output, [num_heads, value_size]; see the top of this module."""
+    u, v, eta = ROUNDOFF["float32"], ROUNDOFF[dtype], UNDERFLOW[dtype]
+    p, o = found.weights, np.abs(found.output)
+    values = of_heads(seen.values, len(query))
+
+    def weighted(weights: Float64, of: Float64) -> Float64:
+        """Σ_j weights_hj of_jhd."""
+        return np.asarray(np.einsum("hj,jhd->hd", weights, of, optimize=True))
+
+    away = values - found.output  # v_j - o
+    logit_error, logit_constants = _logit_errors(query, seen, features, found)
+    from_logits = u**2 / 3 * weighted(p**2 * logit_error, away**2)
+    if features.sinks is not None:
+        sink = wide(features.sinks)
+        share = np.exp(sink - found.lse)
+        error = (sink - _peak(found, features)) ** 2 + _FUNCTION**2
+        from_logits += u**2 / 3 * (share**2 * error)[:, None] * o**2
+
+    rounded = np.maximum(v * p, eta)
+    off = np.abs(values), np.abs(away)
+    from_weights = np.maximum(*(weighted(rounded**2, size**2) for size in off)) / 3
+    at_worst = np.maximum(*(weighted(rounded, size) for size in off))
+
+    squares = weighted(p**2, values**2)
+    concentration = (p**2).sum(axis=-1)[:, None]
+    counted = p >= u * p.max(axis=-1, keepdims=True)
+    n = counted.sum(axis=-1)[:, None]
+    maxima = np.cumsum(1 / np.arange(1, p.shape[-1] + 1))[n - 1]
+    lost = weighted(np.where(counted, 0.0, p), np.abs(values) + o)
+    from_sums = _sum(n, o**2, squares) + squares + o**2 * _sum(n, 1.0, concentration)
+    from_sums += o**2 * (4 * maxima + 2)
+    in_float32 = from_logits + u**2 / 3 * from_sums
+
+    alike = u * sum(np.abs(weighted(p * factor, away)) for factor in logit_constants)
+    before = (
+        alike
+        + lost
+        + np.minimum(
+            LAMBDA * np.sqrt(in_float32 + from_weights), LAMBDA * np.sqrt(in_float32) + at_worst
+        )
+    )
+    return np.asarray(before + v * (o + before) + eta)
+
+
+def _logit_errors(
+    query: Array, seen: Seen, features: Features, found: Attended
+) -> tuple[Float64, list[Float64]]:
+    """Variance of each logit's error in units of u²/3, and what rounded constants are factors of.
+
+    All are [num_heads, num_keys].
+    """
+    keys, s = of_heads(seen.keys, len(query)), found.logits
+    x = logits(query, seen.keys, seen.distances, Features(features.scale))
+    squares = features.scale**2 * np.einsum("hd,jhd->hj", wide(query) ** 2, keys**2, optimize=True)
+    variance = _sum(query.shape[-1], x**2, squares) + squares + x**2
+    exponent = s - _peak(found, features)[:, None]
+    constants = [x, x, exponent]
+    capped = x
+    if (cap := features.logits_soft_cap) is not None:
+        capped = cap * np.tanh(x / cap)
+        variance += x**2 + (_FUNCTION * capped) ** 2 + capped**2
+        flattened = x * (1 - (capped / cap) ** 2)
+        constants = [flattened, flattened, s, exponent]
+    if features.alibi_slopes is not None:
+        variance += (s - capped) ** 2 + s**2
+    variance += exponent**2 + _FUNCTION**2
+    return np.asarray(variance), constants
+
+
+def _peak(found: Attended, features: Features) -> Float64:
+    """m, the largest logit of each head, the sink among them."""
+    peak = found.logits.max(axis=-1)
+    if features.sinks is None:
+        return np.asarray(peak)
+    return np.asarray(np.maximum(peak, wide(features.sinks)))
+
+
+def _sum(n: Array | int, square: Float64 | float, squares: Float64) -> Float64:
+    """Σ_k E S_k² of n terms, equation (1), from the square of their sum and the sum of squares."""
+    found: Float64 = np.asarray((n + 1) * (2 * square + squares) / 6)
+    return found

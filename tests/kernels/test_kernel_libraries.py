@@ -1,0 +1,48 @@
+"""PyTorch's and MLX's kernels: how near the bounds are to what they lose, and calls of no queries.
+
+That they are right is in `test_kernel_requirements`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conformance.compare.kernels import nearness
+from conformance.kernels.cases import of_features
+from fixtures.kernels.cases import Case
+from fixtures.kernels.expected import expected
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+TOO_WIDE = 8
+"""A bound that is this many times the largest error seen lets wrong answers pass."""
+
+EXACT = ("one-token", "window-of-one-token", "near-overflow")
+"""Where one key has all of the weight, kernels lose nothing; `one-key` asks for that."""
+
+CASES = {name: case for name, case in of_features() if not name.startswith(EXACT)}
+
+
+def ratio(library, case):
+    call = case.call()
+    output = library.paged_attention(call.query, call.key_cache, call.value_cache, **call.named)
+    return nearness(output, *expected(call)).ratio
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_bound_is_near_to_the_largest_error(library, name):
+    assert 1 / TOO_WIDE < ratio(library, CASES[name]) <= 1
+
+
+def test_a_window_on_a_long_context(library):
+    case = Case("bfloat16", (1, 8192, 1), (1, 1, 1), num_heads=8, num_kv_heads=1, head_size=128)
+    windowed = replace(case, sliding_window=512, sinks=True)
+    assert 1 / TOO_WIDE < ratio(library, windowed) <= 1
+
+
+def test_no_queries_at_all(library):
+    call = Case("float16", (20, 0), (0, 0)).call()
+    output = library.paged_attention(call.query, call.key_cache, call.value_cache, **call.named)
+    assert output.shape == (0, 4, 64)
