@@ -25,7 +25,7 @@ from conformance.recording.command import record
 from conformance.report import write_report
 from conformance.report.certificate import Certificate, CertificateError
 from conformance.report.terminal import summary
-from conformance.requirements import PROFILES
+from conformance.requirements import OFFERED
 from conformance.session import measure
 from conformance.targets import recipes
 from conformance.targets.errors import TargetError
@@ -91,7 +91,7 @@ def certify(
     max_model_len: Annotated[
         int | None, typer.Option(min=1, help="Context length, if the target does not list it.")
     ] = None,
-    profile: Annotated[str, typer.Option(help=f"One of: {', '.join(PROFILES)}.")] = "core",
+    profile: Annotated[str, typer.Option(help=f"One of: {', '.join(OFFERED)}.")] = "core",
     control: Annotated[
         str,
         typer.Option(
@@ -311,9 +311,9 @@ def _usable(folder: Path) -> None:
 def _check_usage(options: Options, models: list[str]) -> None:
     if sum(map(bool, (options.base_url, options.backend, options.runner))) > 1:
         raise TargetError("Give one of --base-url, --backend and --runner.")
-    if options.profile not in PROFILES:
+    if options.profile not in OFFERED:
         raise TargetError(
-            f"There is no profile {options.profile!r}; choose from {', '.join(PROFILES)}."
+            f"There is no profile {options.profile!r}; choose from {', '.join(OFFERED)}."
         )
 
     if len(models) > 1 and not each_model.wanted(options):

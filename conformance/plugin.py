@@ -26,7 +26,7 @@ from conformance.known_failures import KnownFailuresError
 from conformance.options import Options
 from conformance.outcomes import Inconclusive, Outcome, SuiteError, counts_against
 from conformance.recovery import Recovery
-from conformance.requirements import PER_MODEL, PROFILES, Requirement, of_model, requirement_of
+from conformance.requirements import OFFERED, PER_MODEL, Requirement, of_model, requirement_of
 from conformance.run import Planned
 from conformance.targets.client import Client
 from conformance.targets.errors import TargetError
@@ -58,7 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--api-key-env", help="name of the environment variable that holds the API key")
     add("--tokenizer", help="folder with the model's tokenizer.json and chat template")
     add("--max-model-len", type=int, help="the target's context length, if it does not list it")
-    add("--profile", choices=PROFILES, help="only the requirements of this profile")
+    add("--profile", choices=OFFERED, help="only the requirements of this profile")
     add("--known-failures", help="TOML file of accepted departures")
     add("--report", help="folder for certificate.json, junit.xml and report.html")
     add("--request-timeout", type=float, default=60.0, help="deadline of one request, seconds")
