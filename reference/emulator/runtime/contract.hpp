@@ -138,12 +138,13 @@ struct Allocation {
   std::size_t size;           // bytes
   std::size_t element_size;   // bytes; 1 where it is not known
   int index;                  // [[buffer(index)]] or [[threadgroup(index)]], -1 for a variable
+  bool writable;              // false for `constant` and `const device` parameters
 };
 
 struct Launch {
   const char* kernel;
   Size3 threadgroups_per_grid, threads_per_grid, threads_per_threadgroup;
-  const Allocation* buffers;
+  Allocation* buffers;
   std::size_t buffer_count;
   uint64_t schedule_seed;     // 0: in order
   uint32_t worker_count;
@@ -153,8 +154,14 @@ struct Launch {
 // about a threadgroup come from the operating-system thread that runs it (`worker`, from 0). Who is
 // running is current(). The stack of a thread is [stack_low, stack_high).
 struct Hooks {
-  void (*launch_begin)(const Launch&);
-  void (*launch_end)(const Launch&);
+  // Moves the buffers between guard bands of the checker's own (`buffers[i].data` is where the
+  // kernel must find them); launch_end() copies what was written back and restores the pointers.
+  void (*launch_begin)(Launch&);
+  void (*launch_end)(Launch&);
+  // The arena of a worker is the checker's memory, too, and every slot or argument in it begins at
+  // a multiple of `threadgroup_alignment` with at least `threadgroup_gap` free bytes after it.
+  std::size_t threadgroup_alignment, threadgroup_gap;
+  unsigned char* (*threadgroup_arena)(uint32_t worker, std::size_t size);
   void (*threadgroup_begin)(uint32_t worker, const Position& first, const Allocation* memory,
                             std::size_t count);
   void (*threadgroup_end)(uint32_t worker);
@@ -173,6 +180,10 @@ struct Hooks {
 };
 
 extern const Hooks* hooks;
+
+// What a simd function calls before it takes the value of a lane that takes no part (the bit of
+// `active` is 0): undefined in Metal, a finding when checked, nothing in a plain run.
+__attribute__((cold)) void inactive_lane(const char* function, uint32_t lane);
 
 // The checker's entry points, called by the host program. `checks` as given to Python
 // ("bounds,races,uninitialized"); returns null for none. findings() is one JSON object a line.
