@@ -49,11 +49,21 @@ inline const Position& current() { return *current_position; }
 void threadgroup_barrier(int scope_flags);
 void simdgroup_barrier(int scope_flags);
 
-// Where the lanes of a simdgroup meet. `slots` holds 32 values of `size` bytes and is valid until
-// this lane's next meeting; `last` says that this lane came last, and `result` is then free to be
-// filled, once, before release().
+// The line of the source where this thread calls a barrier or a simd function next. The translator
+// wraps the first argument of such calls in at<line>(…): two calls of one function in two branches
+// are two meetings, however the compiler merges or copies them.
+extern thread_local uint32_t current_site __attribute__((tls_model("initial-exec")));
+
+template <uint32_t line, class T>
+__attribute__((no_sanitize("thread"), always_inline)) inline T&& at(T&& value) {
+  current_site = line;
+  return static_cast<T&&>(value);
+}
+
+// What a lane brings home when the lanes of a simdgroup met: `slots` holds 32 values of `size`
+// bytes, `result` what `combine` wrote; both are valid until this lane's next meeting.
 struct Meeting {
-  unsigned char* slots;
+  const unsigned char* slots;
   unsigned char* result;
   uint32_t active;  // bit i: lane i takes part
   uint32_t lane;
@@ -130,6 +140,16 @@ __attribute__((no_sanitize("thread"))) inline T& threadgroup_variable() {
   return *reinterpret_cast<T*>(threadgroup_arena + ThreadgroupVariable<T, Tag>::slot.offset);
 }
 
+// ---- the arguments of a kernel ------------------------------------------------------------------
+
+// What a launch thunk binds the parameters of a kernel to.
+struct Arguments {
+  void* buffers[max_buffers];                   // by [[buffer(i)]], null where nothing is bound
+  std::size_t threadgroup_offsets[max_buffers];  // by [[threadgroup(i)]], into the arena
+};
+
+using Entry = void (*)(const Arguments&);
+
 // ---- what a launch is, for the checker -----------------------------------------------------------
 
 struct Allocation {
@@ -173,9 +193,9 @@ struct Hooks {
   // The lanes `active` of one simdgroup met, at a simdgroup_barrier (flags >= 0) or at a simd
   // function (flags -1), and go on now.
   void (*simdgroup_meeting)(uint32_t worker, uint32_t simdgroup, uint32_t active, int scope_flags);
-  // Threads wait that can not meet: some at a barrier, others returned or elsewhere. `where` is the
-  // return address of the wait of the thread that stands for them.
-  void (*divergence)(uint32_t worker, const char* what, const Position& thread,
+  // A barrier that not all threads of the threadgroup reach: some have returned, or wait at
+  // another one. `thread` stands for those that wait, at `line` and at the return address `where`.
+  void (*divergence)(uint32_t worker, const char* what, const Position& thread, uint32_t line,
                      const void* where);
 };
 
