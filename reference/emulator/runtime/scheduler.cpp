@@ -45,7 +45,8 @@ Meeting meet(const void* mine, std::size_t size, const void* kind,
 
 Worker::Worker(uint32_t index)
     : index_(index),
-      arena_(reserve(arena_bytes)),
+      own_arena_(reserve(arena_bytes)),
+      arena_(own_arena_),
       threads_(max_threads_per_threadgroup),
       simdgroups_(max_threads_per_threadgroup / simd_width) {}
 
@@ -53,6 +54,8 @@ void Worker::begin_launch(const Task& task) {
   task_ = task;
   memory_.resize(task.threadgroup_memory_count);
   current_worker = this;
+  arena_ = hooks != nullptr ? hooks->threadgroup_arena(index_, task.threadgroup_memory_end)
+                            : own_arena_;
   threadgroup_arena = arena_;
 }
 

@@ -53,6 +53,7 @@ struct Task {
   const Arguments* arguments;
   const Allocation* threadgroup_memory;  // their `data` are offsets into a worker's arena
   std::size_t threadgroup_memory_count;
+  std::size_t threadgroup_memory_end;  // bytes of an arena that the launch uses
 };
 
 class Worker {
@@ -84,7 +85,8 @@ class Worker {
 
   uint32_t index_;
   Task task_{};
-  unsigned char* arena_;
+  unsigned char* own_arena_;
+  unsigned char* arena_;  // of the running launch: its own, or the checker's
   std::vector<Thread> threads_;
   std::vector<Simdgroup> simdgroups_;
   std::vector<Fiber*> idle_;
