@@ -15,9 +15,13 @@ namespace metal_emulator {
 
 namespace {
 
-constexpr std::size_t gap = 256;  // between two threadgroup allocations
+// Between two threadgroup allocations. A library is loaded either for plain runs or for checks.
+std::size_t gap() { return hooks != nullptr ? hooks->threadgroup_gap : 256; }
 
-std::size_t aligned(std::size_t size) { return (size + gap - 1) / gap * gap; }
+std::size_t aligned(std::size_t size) {
+  const std::size_t unit = hooks != nullptr ? hooks->threadgroup_alignment : 256;
+  return (size + unit - 1) / unit * unit;
+}
 
 // Slots of the library that is being loaded: its static initialisers put them here.
 std::vector<ThreadgroupSlot*> loading;
@@ -36,7 +40,7 @@ Worker& worker(uint32_t index) {
 ThreadgroupSlot::ThreadgroupSlot(const char* slot_name, std::size_t slot_size,
                                  std::size_t slot_element_size)
     : name(slot_name), offset(loading_end), size(slot_size), element_size(slot_element_size) {
-  loading_end += aligned(slot_size) + gap;
+  loading_end += aligned(slot_size) + gap();
   loading.push_back(this);
 }
 
@@ -45,7 +49,7 @@ const Kernel* load_kernel(const std::string& path, std::string& error) {
   const auto found = kernels.find(path);
   if (found != kernels.end()) return &found->second;
   loading.clear();
-  loading_end = gap;
+  loading_end = gap();
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     error = dlerror();
@@ -72,6 +76,7 @@ void prepare_for_signals() {
 }
 
 std::string launch(const Command& command) {
+  hooks = checker_start(command.checks.c_str());
   std::string error;
   const Kernel* kernel = load_kernel(command.library, error);
   if (kernel == nullptr) return error;
@@ -81,9 +86,9 @@ std::string launch(const Command& command) {
   for (const BufferBinding& b : command.buffers) {
     buffers.push_back({b.name.c_str(), b.data, b.size, b.element_size, b.index, b.writable});
   }
-  std::size_t end = gap;
+  std::size_t end = gap();
   for (const ThreadgroupSlot* slot : kernel->slots) {
-    end = std::max(end, slot->offset + aligned(slot->size) + gap);
+    end = std::max(end, slot->offset + aligned(slot->size) + gap());
     memory.push_back({slot->name, reinterpret_cast<unsigned char*>(slot->offset), slot->size,
                       slot->element_size, -1, true});
   }
@@ -91,7 +96,7 @@ std::string launch(const Command& command) {
     arguments.threadgroup_offsets[b.index] = end;
     memory.push_back({b.name.c_str(), reinterpret_cast<unsigned char*>(end), b.size,
                       b.element_size, b.index, true});
-    end += aligned(b.size) + gap;
+    end += aligned(b.size) + gap();
   }
   if (end > arena_bytes) return "the kernel wants more threadgroup memory than the emulator has";
 
@@ -110,13 +115,7 @@ std::string launch(const Command& command) {
   const std::vector<uint32_t> order = threadgroup_order(launch);
   launch.worker_count = static_cast<uint32_t>(
       std::min<std::size_t>(std::max<uint32_t>(command.workers, 1), order.size()));
-  hooks = checker_start(command.checks.c_str());
-  if (hooks != nullptr) {
-    if (hooks->threadgroup_alignment > gap || hooks->threadgroup_gap > gap) {
-      return "the checker wants a wider gap in threadgroup memory than there is";
-    }
-    hooks->launch_begin(launch);
-  }
+  if (hooks != nullptr) hooks->launch_begin(launch);
   for (const Allocation& b : buffers) arguments.buffers[b.index] = b.data;
 
   const Task task{&launch, kernel->entry, &arguments, memory.data(), memory.size(), end};

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "schedule.hpp"
+
 namespace metal_emulator {
 
 thread_local const Position* current_position = nullptr;
@@ -18,13 +20,6 @@ constexpr std::size_t stack_bytes = std::size_t{256} << 10;
 const char barrier_kind = 0;
 
 uint32_t lowest(uint32_t mask) { return static_cast<uint32_t>(__builtin_ctz(mask)); }
-
-uint64_t scramble(uint64_t x) {  // SplitMix64
-  x += 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
 
 }  // namespace
 

@@ -1,0 +1,74 @@
+// The checker's own state: where memory lies, who owns it, and how far each worker has come.
+//
+// Everything that a kernel may touch lies in one reserved stretch of address space, cut into slots
+// of 2^slot_bits bytes: a slot for each buffer, which begins in the middle of it, then one for each
+// worker with the arena of its threadgroup memory. So the slot of an address is a shift away, and an
+// index that is wrong by less than half a slot is still reported under the name of its buffer.
+// Stray accesses fall on pages that are mapped, but nobody's: they are reported and do no harm.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "contract.hpp"
+#include "shadow.hpp"
+
+namespace metal_emulator::checker {
+
+constexpr uint32_t max_workers = 128;
+constexpr uint32_t slot_count = max_buffers + max_workers;
+constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t max_arena_bytes = std::size_t{256} << 20;
+
+// An allocation: a buffer of the launch, or a variable or argument in threadgroup memory.
+struct Region {
+  Allocation allocation;
+  Cell* cells;       // one a word, null where none are needed
+  Cell* byte_cells;  // one a byte, for words that are split
+};
+
+// How far the threads of the threadgroup that a worker runs have come.
+struct Clock {
+  uint32_t base;                // stamp of the last threadgroup_barrier
+  uint32_t simdgroup[max_threads_per_threadgroup / simd_width];
+};
+
+struct Worker {
+  uint32_t index, group;        // number of the threadgroup over all launches
+  uint32_t counter;             // of barriers in this threadgroup, of both kinds
+  Clock clock[2];               // by Space
+  unsigned char* arena;
+  Cell* cells;                  // of the arena
+  Cell* byte_cells;
+  std::vector<Region> regions;  // of threadgroup memory; the first is empty, for what is nobody's
+  std::vector<uint16_t> pages;  // which region a page of the arena belongs to
+};
+
+struct State {
+  bool bounds, races, uninitialized;
+  bool concurrent;              // several workers share the cells of buffers
+  uint32_t slot_bits;
+  unsigned char* memory;        // slot 0
+  std::size_t memory_bytes;
+  Region regions[max_buffers];  // by slot
+  Worker* workers[max_workers];
+  uint32_t first_group;         // of this launch
+  Launch launch;
+  std::mutex atomics_mutex;
+  std::unordered_map<const Cell*, AtomicCell> atomics;
+};
+
+extern State state;
+extern thread_local Worker* worker __attribute__((tls_model("initial-exec")));
+
+void report_out_of_bounds(const Region* region, std::uintptr_t address, std::size_t size,
+                          bool write, std::uintptr_t pc);
+void report_read_only(const Region& region, std::uintptr_t address, std::uintptr_t pc);
+void report_uninitialized(const Region& region, std::uintptr_t address, std::uintptr_t pc);
+void report_race(const Region& region, std::uintptr_t address, const Access& earlier,
+                 const Moment& now, bool earlier_wrote, bool write, bool atomic,
+                 std::uintptr_t pc);
+
+}  // namespace metal_emulator::checker

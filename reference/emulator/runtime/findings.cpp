@@ -1,0 +1,92 @@
+#include "findings.hpp"
+
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <map>
+#include <mutex>
+#include <tuple>
+#include <vector>
+
+namespace metal_emulator::checker {
+
+namespace {
+
+constexpr std::size_t most_findings = 200;
+
+struct Counted {
+  Finding finding;
+  uint64_t count;
+};
+
+using Key = std::tuple<const char*, std::uintptr_t, std::uintptr_t, const void*>;
+
+std::mutex mutex;
+std::vector<Counted> found;
+std::map<Key, std::size_t> known;
+std::string kernel_name;
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20) out += c;
+  }
+  return out + '"';
+}
+
+std::string size3(const Size3& s) {
+  return "[" + std::to_string(s.x) + "," + std::to_string(s.y) + "," + std::to_string(s.z) + "]";
+}
+
+std::string place_as_json(const Place& place) {
+  std::string module;
+  std::uintptr_t offset = 0;
+  Dl_info info;
+  if (place.pc != 0 && dladdr(reinterpret_cast<void*>(place.pc), &info) != 0) {
+    module = info.dli_fname;
+    // One back from the return address is inside the call.
+    offset = place.pc - 1 - reinterpret_cast<std::uintptr_t>(info.dli_fbase);
+  }
+  return "{\"module\":" + quoted(module) + ",\"offset\":" + std::to_string(offset) +
+         ",\"line\":" + std::to_string(place.line) +
+         ",\"threadgroup\":" + size3(place.threadgroup) + ",\"thread\":" + size3(place.thread) +
+         "}";
+}
+
+}  // namespace
+
+void clear_findings(const char* kernel) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  found.clear();
+  known.clear();
+  kernel_name = kernel;
+}
+
+void add_finding(const FindingKey& key, const std::function<Finding()>& make) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto [entry, is_new] =
+      known.try_emplace(Key(key.kind, key.pc, key.other_pc, key.what), found.size());
+  if (!is_new) {
+    if (entry->second < found.size()) ++found[entry->second].count;
+  } else if (found.size() < most_findings) {
+    found.push_back({make(), 1});
+  }
+}
+
+std::string findings_as_json_lines() {
+  const std::lock_guard<std::mutex> lock(mutex);
+  std::string out;
+  for (const Counted& c : found) {
+    const Finding& f = c.finding;
+    out += "{\"kind\":" + quoted(f.kind) + ",\"kernel\":" + quoted(kernel_name) +
+           ",\"detail\":" + quoted(f.detail) + ",\"place\":" + place_as_json(f.place);
+    if (f.has_other) out += ",\"other\":" + place_as_json(f.other);
+    if (!f.name.empty())
+      out += ",\"name\":" + quoted(f.name) + ",\"index\":" + std::to_string(f.index);
+    out += ",\"count\":" + std::to_string(c.count) + "}\n";
+  }
+  return out;
+}
+
+}  // namespace metal_emulator::checker
