@@ -104,7 +104,7 @@ void launch_begin(Launch& launch) {
       Region& region = state.regions[home];
       if (buffer.writable && !region.allocation.writable) {
         region.allocation.writable = true;
-        give_cells(region, slot_cells[home]);
+        if (state.races) give_cells(region, slot_cells[home]);
       }
       buffer.data = region.allocation.data + (buffer.data - caller_data[home]);
       continue;
@@ -117,6 +117,11 @@ void launch_begin(Launch& launch) {
     Region& region = state.regions[i];
     region.allocation = buffer;
     if (buffer.writable && state.races) give_cells(region, slot_cells[i]);
+  }
+  for (std::size_t i = 0; i < max_buffers; ++i) {
+    const Allocation& a = state.regions[i].allocation;
+    state.windows[i] = {reinterpret_cast<std::uintptr_t>(a.data),
+                        a.writable && state.races ? 0 : a.size};
   }
 }
 

@@ -46,12 +46,19 @@ struct Worker {
   std::vector<uint16_t> pages;  // which region a page of the arena belongs to
 };
 
+// The part of a slot that may be read without more ado: a buffer that no one may write.
+struct Window {
+  std::uintptr_t begin;
+  std::size_t size;
+};
+
 struct State {
   bool bounds, races, uninitialized;
   bool concurrent;              // several workers share the cells of buffers
   uint32_t slot_bits;
   unsigned char* memory;        // slot 0
   std::size_t memory_bytes;
+  Window windows[slot_count];   // by slot
   Region regions[max_buffers];  // by slot
   Worker* workers[max_workers];
   uint32_t first_group;         // of this launch

@@ -153,12 +153,10 @@ inline Moment moment(const Worker& w, Space space, std::uintptr_t pc) {
           clock.base, state.first_group, space};
 }
 
-inline void access(const volatile void* pointer, std::size_t size, bool write, Kind kind,
-                   std::uintptr_t pc) {
-  const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+__attribute__((noinline)) void access_shadow(std::uintptr_t address, std::size_t size, bool write,
+                                             Kind kind, std::uintptr_t pc) {
   const std::size_t offset = address - reinterpret_cast<std::uintptr_t>(state.memory);
-  if (offset >= state.memory_bytes) return;  // a thread's own variables, or the emulator's
-  Worker* w = worker;
+  const Worker* w = worker;
   const std::size_t slot = offset >> state.slot_bits;
   if (slot < max_buffers) {
     const Region& region = state.regions[slot];
@@ -186,6 +184,19 @@ inline void access(const volatile void* pointer, std::size_t size, bool write, K
   const Moment now = moment(*w, threadgroup_space, pc);
   visit_range(w->cells, w->byte_cells, in_arena, size, false,
               {region, address, now, write, pc}, kind);
+}
+
+inline void access(const volatile void* pointer, std::size_t size, bool write, Kind kind,
+                   std::uintptr_t pc) {
+  const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+  const std::size_t offset = address - reinterpret_cast<std::uintptr_t>(state.memory);
+  if (offset >= state.memory_bytes) return;  // a thread's own variables, or the emulator's
+  if (!write) {
+    const Window& window = state.windows[offset >> state.slot_bits];
+    const std::size_t at = address - window.begin, end = at + size;
+    if (at < end && end <= window.size) return;
+  }
+  access_shadow(address, size, write, kind, pc);
 }
 
 inline std::uintptr_t number(void* pc) { return reinterpret_cast<std::uintptr_t>(pc); }
