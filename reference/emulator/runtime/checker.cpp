@@ -93,6 +93,7 @@ void launch_begin(Launch& launch) {
   state.concurrent = launch.worker_count > 1;
   state.atomics.clear();
   state.first_group = last_group + 1;
+  state.stretch = stretch_of_launch(state.first_group);
   const Size3& groups = launch.threadgroups_per_grid;
   last_group += groups.x * groups.y * groups.z;
   for (Region& region : state.regions) region = {};
@@ -120,8 +121,10 @@ void launch_begin(Launch& launch) {
   }
   for (std::size_t i = 0; i < max_buffers; ++i) {
     const Allocation& a = state.regions[i].allocation;
+    const Region& region = state.regions[i];
     state.windows[i] = {reinterpret_cast<std::uintptr_t>(a.data),
-                        a.writable && state.races ? 0 : a.size};
+                        region.cells == nullptr ? a.size : 0, a.size, region.cells,
+                        region.byte_cells};
   }
 }
 
@@ -151,7 +154,6 @@ unsigned char* threadgroup_arena_of(uint32_t index, std::size_t) {
     w->pages.resize(max_arena_bytes / page_bytes);
     w->cells = reserve_cells(max_arena_bytes / 4);
     w->byte_cells = reserve_cells(max_arena_bytes);
-    w->regions.resize(1);
   }
   return w->arena;
 }
@@ -160,25 +162,33 @@ bool same_allocation(const Allocation& a, const Allocation& b) {
   return a.data == b.data && a.size == b.size && a.name == b.name;
 }
 
-void set_pages(Worker& w, const Region& region, uint16_t owner) {
-  const std::size_t begin = (region.allocation.data - w.arena) / page_bytes;
-  const std::size_t end =
-      (region.allocation.data - w.arena + region.allocation.size + page_bytes - 1) / page_bytes;
-  for (std::size_t page = begin; page < end && page < w.pages.size(); ++page)
-    w.pages[page] = owner;
+void set_pages(Worker& w, uint32_t index, bool owned) {
+  const Allocation& a = w.regions[index].allocation;
+  const auto begin = static_cast<uint32_t>(a.data - w.arena);
+  const auto end = static_cast<uint32_t>(begin + a.size);
+  for (std::size_t page = begin / page_bytes; page * page_bytes < end && page < w.pages.size();
+       ++page)
+    w.pages[page] = owned ? Page{begin, end} : Page{};
 }
 
 void register_memory(Worker& w, const Allocation* memory, std::size_t count) {
-  bool known = w.regions.size() == count + 1;
+  bool known = w.regions.size() == count;
   for (std::size_t i = 0; known && i < count; ++i)
-    known = same_allocation(w.regions[i + 1].allocation, memory[i]);
+    known = same_allocation(w.regions[i].allocation, memory[i]);
   if (known) return;
-  for (const Region& region : w.regions) set_pages(w, region, 0);
-  w.regions.resize(count + 1);
-  for (std::size_t i = 0; i < count; ++i) {
-    w.regions[i + 1] = {memory[i], nullptr, nullptr};
-    set_pages(w, w.regions[i + 1], static_cast<uint16_t>(i + 1));
+  for (uint32_t i = 0; i < w.regions.size(); ++i) set_pages(w, i, false);
+  w.regions.resize(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    w.regions[i] = {memory[i], nullptr, nullptr};
+    set_pages(w, i, true);
   }
+}
+
+void pass_threadgroup_barrier(Worker& w, Space space) {
+  Clock& clock = w.clock[space];
+  clock.base = w.counter;
+  clock.stretch = stretch_of_threadgroup(w.group, clock.base);
+  for (uint32_t& stamp : clock.simdgroup) stamp = w.counter;
 }
 
 void threadgroup_begin(uint32_t index, const Position& first, const Allocation* memory,
@@ -190,10 +200,7 @@ void threadgroup_begin(uint32_t index, const Position& first, const Allocation* 
   w.group = state.first_group + at.x + groups.x * (at.y + groups.y * at.z);
   // Stamp 0 is before all: it marks what atomic functions initialised.
   w.counter = 1;
-  for (Clock& clock : w.clock) {
-    clock.base = 1;
-    for (uint32_t& stamp : clock.simdgroup) stamp = 1;
-  }
+  for (const Space space : {device_space, threadgroup_space}) pass_threadgroup_barrier(w, space);
   register_memory(w, memory, count);
   worker = &w;
 }
@@ -205,11 +212,8 @@ void thread_end(uint32_t, const Position&) {}
 void barrier(uint32_t index, int scope_flags) {
   Worker& w = *state.workers[index];
   ++w.counter;
-  for (const Space space : {device_space, threadgroup_space}) {
-    if ((scope_flags >> space & 1) == 0) continue;
-    w.clock[space].base = w.counter;
-    for (uint32_t& stamp : w.clock[space].simdgroup) stamp = w.counter;
-  }
+  for (const Space space : {device_space, threadgroup_space})
+    if (scope_flags >> space & 1) pass_threadgroup_barrier(w, space);
 }
 
 void simdgroup_meeting(uint32_t index, uint32_t simdgroup, uint32_t, int scope_flags) {
@@ -243,7 +247,7 @@ Place place_of(const Access& access, std::uintptr_t near) {
                    real(group.y, size.y, launch.threads_per_grid.y),
                    real(group.z, size.z, launch.threads_per_grid.z)};
   const auto away = static_cast<int32_t>(access.pc - static_cast<uint32_t>(near));
-  return {near + static_cast<std::intptr_t>(away), 0, group, unravel(access.thread, here)};
+  return {near + static_cast<std::intptr_t>(away), 0, group, unravel(access.thread(), here)};
 }
 
 void add(const FindingKey& key, const std::string& detail, const Region* region,
@@ -326,7 +330,7 @@ void report_race(const Region& region, std::uintptr_t address, const Access& ear
   if (atomic) detail += ", one of them not by an atomic function";
   if (apart)
     detail += "; nothing orders two threadgroups of one launch";
-  else if (earlier.thread / simd_width == now.access.thread / simd_width)
+  else if (earlier.simdgroup() == now.access.simdgroup())
     detail += " of the same simdgroup, with no barrier between";
   else
     detail += ", with no threadgroup_barrier between";

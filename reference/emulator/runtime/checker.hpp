@@ -31,8 +31,18 @@ struct Region {
 
 // How far the threads of the threadgroup that a worker runs have come.
 struct Clock {
-  uint32_t base;                // stamp of the last threadgroup_barrier
-  uint32_t simdgroup[max_threads_per_threadgroup / simd_width];
+  uint32_t base;    // stamp of the last threadgroup_barrier
+  Stretch stretch;  // since then
+  uint32_t simdgroup[max_threads_per_threadgroup / simd_width];  // stamp of its last barrier
+
+  uint32_t when(uint32_t thread) const {
+    return simdgroup[thread / simd_width] << thread_bits | thread;
+  }
+};
+
+// Which bytes of the arena an access to a page may touch; none where both are 0.
+struct Page {
+  uint32_t begin, end;
 };
 
 struct Worker {
@@ -42,14 +52,16 @@ struct Worker {
   unsigned char* arena;
   Cell* cells;                  // of the arena
   Cell* byte_cells;
-  std::vector<Region> regions;  // of threadgroup memory; the first is empty, for what is nobody's
-  std::vector<uint16_t> pages;  // which region a page of the arena belongs to
+  std::vector<Region> regions;  // of threadgroup memory
+  std::vector<Page> pages;      // of the arena
 };
 
-// The part of a slot that may be read without more ado: a buffer that no one may write.
+// A buffer in its slot, in short. Without cells all that matters of a read is where it is.
 struct Window {
   std::uintptr_t begin;
+  std::size_t read_only_size;  // the size, or 0 where there are cells
   std::size_t size;
+  const Cell *cells, *byte_cells;
 };
 
 struct State {
@@ -62,6 +74,7 @@ struct State {
   Region regions[max_buffers];  // by slot
   Worker* workers[max_workers];
   uint32_t first_group;         // of this launch
+  Stretch stretch;              // of this launch
   Launch launch;
   std::mutex atomics_mutex;
   std::unordered_map<const Cell*, AtomicCell> atomics;

@@ -15,15 +15,36 @@ namespace metal_emulator::checker {
 
 enum Space : uint32_t { device_space = 0, threadgroup_space = 1 };
 
+constexpr uint32_t thread_bits = 10;
+static_assert(max_threads_per_threadgroup == 1u << thread_bits);
+
 // One access. `group` numbers the threadgroups of all launches of the process from 1, so that what
-// an earlier launch left behind is told from what this one did; `stamp` counts the barriers that
-// the simdgroup had passed; `pc` is the low half of the return address in the kernel.
+// an earlier launch left behind is told from what this one did. `when` is the number of barriers
+// that the simdgroup had passed, its stamp, over the thread. `pc` is the low half of the return
+// address in the kernel.
 struct Access {
-  uint32_t group, pc;
-  uint32_t thread : 10, stamp : 22;
+  uint32_t group, when, pc;
+
+  uint32_t thread() const { return when & (max_threads_per_threadgroup - 1); }
+  uint32_t simdgroup() const { return thread() / simd_width; }
+  uint32_t stamp() const { return when >> thread_bits; }
+  bool same_as(const Access& other) const { return group == other.group && when == other.when; }
 };
 
-// The order in which a thread stands to the others.
+// Names a stretch of a launch in which one more read of a cell changes nothing, as two reads are
+// known of which one races with any write to come: the time between two barriers of a threadgroup
+// or of a simdgroup, or all of the launch.
+using Stretch = uint64_t;
+
+inline Stretch stretch_of_threadgroup(uint32_t group, uint32_t base) {
+  return Stretch{group} << 32 | base << 6 | 63;
+}
+inline Stretch stretch_of_simdgroup(const Access& a) {
+  return Stretch{a.group} << 32 | a.stamp() << 6 | a.simdgroup();
+}
+inline Stretch stretch_of_launch(uint32_t first_group) { return Stretch{first_group} << 32 | 62; }
+
+// An access to come, and the order in which its thread stands to the others.
 struct Moment {
   Access access;
   uint32_t base;         // stamp of the last threadgroup_barrier
@@ -35,16 +56,15 @@ struct Moment {
 inline bool ordered(const Access& earlier, const Moment& now) {
   if (earlier.group != now.access.group)
     return now.space == threadgroup_space || earlier.group < now.first_group;
-  if (earlier.thread == now.access.thread || earlier.stamp < now.base) return true;
-  return earlier.thread / simd_width == now.access.thread / simd_width &&
-         earlier.stamp < now.access.stamp;
+  if (earlier.thread() == now.access.thread() || earlier.stamp() < now.base) return true;
+  return earlier.simdgroup() == now.access.simdgroup() && earlier.stamp() < now.access.stamp();
 }
 
 // How far two accesses are from being ordered by a barrier yet to come.
 inline uint32_t distance(const Access& a, const Access& b) {
   if (a.group != b.group) return 3;
-  if (a.thread / simd_width != b.thread / simd_width) return 2;
-  return a.thread != b.thread;
+  if (a.simdgroup() != b.simdgroup()) return 2;
+  return a.thread() != b.thread();
 }
 
 // Adds an access to a set whose members do not race with each other. Two members are enough: the
@@ -59,10 +79,6 @@ inline void join(Access& last, Access& far, const Moment& now) {
   last = now.access;
 }
 
-inline bool same(const Access& a, const Access& b) {
-  return a.group == b.group && a.thread == b.thread && a.stamp == b.stamp;
-}
-
 enum CellFlags : uint8_t { cell_split = 1, cell_atomic = 2 };
 
 // Of one word, or of one byte of a word that was accessed in parts (cell_split). All zero: nobody
@@ -70,6 +86,7 @@ enum CellFlags : uint8_t { cell_split = 1, cell_atomic = 2 };
 struct Cell {
   Access write, read, far_read;
   uint8_t flags, lock;
+  Stretch shared;  // between threads that read it
 };
 
 // An access that races with the one at `now`, or null.
@@ -81,10 +98,27 @@ inline const Access* race_of(const Cell& cell, const Moment& now, bool write) {
   return nullptr;
 }
 
-inline void remember(Cell& cell, const Moment& now, bool write) {
-  if (!write) return join(cell.read, cell.far_read, now);
+inline void remember_write(Cell& cell, const Moment& now) {
   cell.write = now.access;
   cell.read = cell.far_read = Access{};
+  cell.shared = 0;
+}
+
+inline void remember_read(Cell& cell, const Moment& now) {
+  if (cell.write.same_as(now.access)) return;
+  join(cell.read, cell.far_read, now);
+  if (cell.far_read.group == 0) return;
+  switch (distance(cell.far_read, now.access)) {
+    case 1:
+      if (cell.far_read.stamp() == now.access.stamp())
+        cell.shared = stretch_of_simdgroup(now.access);
+      break;
+    case 2:
+      cell.shared = stretch_of_threadgroup(now.access.group, now.base);
+      break;
+    default:
+      cell.shared = stretch_of_launch(now.first_group);
+  }
 }
 
 // The accesses of a word by atomic functions, kept apart because few words have any.
