@@ -98,7 +98,7 @@ def parse_findings(text: str) -> list[Finding]:
 
 
 def _finding(record: dict[str, Any]) -> Finding:
-    place = _place(record["place"])
+    place = parse_place(record["place"])
     return Finding(
         kind=record["kind"],
         kernel=record["kernel"],
@@ -108,13 +108,14 @@ def _finding(record: dict[str, Any]) -> Finding:
         thread=place.thread,
         where=f"{record['name']}[{record['index']}]" if "name" in record else "",
         detail=record["detail"],
-        other=_place(record["other"]) if "other" in record else None,
+        other=parse_place(record["other"]) if "other" in record else None,
         count=record["count"],
     )
 
 
-def _place(record: dict[str, Any]) -> Place:
-    file, line = source_line(record["module"], record["offset"])
+def parse_place(record: dict[str, Any]) -> Place:
+    """A place as the host program tells it: return addresses as offsets in a library."""
+    file, line = source_line(record["module"], tuple(record["offsets"]))
     x, y, z = record["threadgroup"]
     threadgroup = (int(x), int(y), int(z))
     x, y, z = record["thread"]
@@ -122,16 +123,17 @@ def _place(record: dict[str, Any]) -> Place:
 
 
 @functools.lru_cache(maxsize=4096)
-def source_line(module: str, offset: int) -> tuple[str, int]:
-    """File and line of the kernel's source for an address in its library; ("", 0) if not known.
+def source_line(module: str, offsets: tuple[int, ...]) -> tuple[str, int]:
+    """File and line of the kernel's source for an address and its callers; ("", 0) if not known.
 
-    Of functions that were inlined into each other, the innermost that is neither the emulator's nor
-    the compiler's own counts: a read inside of `simd_sum` is reported where the kernel calls it.
+    Of the functions that called each other, inlined or not, the innermost that is neither the
+    emulator's nor the compiler's own counts: a read inside of `simd_sum` is reported where the
+    kernel calls it.
     """
     program = shutil.which("addr2line") or shutil.which("llvm-addr2line")
-    if not module or program is None:
+    if not module or not offsets or program is None:
         return "", 0
-    command = [program, "-i", "-e", module, hex(offset)]
+    command = [program, "-i", "-e", module, *map(hex, offsets)]
     frames = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     for frame in frames.splitlines():
         file, _, number = frame.rpartition(":")

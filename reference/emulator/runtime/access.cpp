@@ -155,6 +155,8 @@ void access_shadow(std::uintptr_t address, std::size_t size, bool write, Kind ki
   const std::size_t slot =
       (address - reinterpret_cast<std::uintptr_t>(state.memory)) >> state.slot_bits;
   const Worker& w = *worker;
+  if (state.some_pc.load(std::memory_order_relaxed) == 0)
+    state.some_pc.store(pc, std::memory_order_relaxed);
   if (slot < max_buffers) {
     const Region& region = state.regions[slot];
     const std::size_t at = address - reinterpret_cast<std::uintptr_t>(region.allocation.data);

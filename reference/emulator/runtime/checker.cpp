@@ -92,6 +92,7 @@ void launch_begin(Launch& launch) {
   state.launch = launch;
   state.concurrent = launch.worker_count > 1;
   state.atomics.clear();
+  state.some_pc = 0;
   state.first_group = last_group + 1;
   state.stretch = stretch_of_launch(state.first_group);
   const Size3& groups = launch.threadgroups_per_grid;
@@ -231,7 +232,7 @@ Size3 unravel(uint32_t index, const Size3& size) {
 }
 
 Place place_of(const Position& p, std::uintptr_t pc, uint32_t line = 0) {
-  return {pc, line, p.threadgroup_position_in_grid, p.thread_position_in_threadgroup};
+  return {pc, line, p.threadgroup_position_in_grid, p.thread_position_in_threadgroup, callers()};
 }
 
 // Whoever made an access that is remembered. The remembered half of the return address is completed
@@ -247,7 +248,7 @@ Place place_of(const Access& access, std::uintptr_t near) {
                    real(group.y, size.y, launch.threads_per_grid.y),
                    real(group.z, size.z, launch.threads_per_grid.z)};
   const auto away = static_cast<int32_t>(access.pc - static_cast<uint32_t>(near));
-  return {near + static_cast<std::intptr_t>(away), 0, group, unravel(access.thread(), here)};
+  return {near + static_cast<std::intptr_t>(away), 0, group, unravel(access.thread(), here), {}};
 }
 
 void add(const FindingKey& key, const std::string& detail, const Region* region,
@@ -371,6 +372,21 @@ const Hooks* checker_start(const char* checks) {
   state.uninitialized = checker::asked(checks, "uninitialized");
   if (state.memory == nullptr) checker::reserve_slots();
   return &checker::table;
+}
+
+const char* checker_writer(int index, std::size_t offset) {
+  static std::string text;
+  text.clear();
+  for (const checker::Region& region : checker::state.regions) {
+    if (region.allocation.index != index || offset >= region.allocation.size) continue;
+    if (region.cells == nullptr) continue;
+    const checker::Cell& word = region.cells[offset / 4];
+    const checker::Access& access =
+        word.flags & checker::cell_split ? region.byte_cells[offset].write : word.write;
+    if (access.group >= checker::state.first_group)
+      text = checker::place_as_json(checker::place_of(access, checker::state.some_pc));
+  }
+  return text.c_str();
 }
 
 const char* checker_findings() {

@@ -7,6 +7,7 @@
 // Stray accesses fall on pages that are mapped, but nobody's: they are reported and do no harm.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <unordered_map>
@@ -76,6 +77,7 @@ struct State {
   uint32_t first_group;         // of this launch
   Stretch stretch;              // of this launch
   Launch launch;
+  std::atomic<std::uintptr_t> some_pc;  // of the kernel, to complete remembered ones from
   std::mutex atomics_mutex;
   std::unordered_map<const Cell*, AtomicCell> atomics;
 };

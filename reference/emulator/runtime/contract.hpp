@@ -50,15 +50,18 @@ void threadgroup_barrier(int scope_flags);
 void simdgroup_barrier(int scope_flags);
 
 // The line of the source where this thread calls a barrier or a simd function next. The translator
-// wraps the first argument of such calls in at<line>(…): two calls of one function in two branches
-// are two meetings, however the compiler merges or copies them.
+// puts `Site<line>() =` before the first argument of such a call: two calls in two branches are two
+// meetings, however the compiler merges or copies them.
 extern thread_local uint32_t current_site __attribute__((tls_model("initial-exec")));
 
-template <uint32_t line, class T>
-__attribute__((no_sanitize("thread"), always_inline)) inline T&& at(T&& value) {
-  current_site = line;
-  return static_cast<T&&>(value);
-}
+template <uint32_t line>
+struct Site {
+  template <class T>
+  __attribute__((no_sanitize("thread"), always_inline)) T&& operator=(T&& value) const {
+    current_site = line;
+    return static_cast<T&&>(value);
+  }
+};
 
 // What a lane brings home when the lanes of a simdgroup met: `slots` holds 32 values of `size`
 // bytes, `result` what `combine` wrote; both are valid until this lane's next meeting.
@@ -209,6 +212,8 @@ __attribute__((cold)) void inactive_lane(const char* function, uint32_t lane);
 // ("bounds,races,uninitialized"); returns null for none. findings() is one JSON object a line.
 const Hooks* checker_start(const char* checks);
 const char* checker_findings();
+// Who wrote this byte of a buffer last in the last checked launch: a JSON object, or empty.
+const char* checker_writer(int buffer_index, std::size_t offset);
 
 // The order of things in a launch with a seed: fills `order` with a permutation of 0..count-1.
 // `stream` differs for each use, so that two threadgroups do not share an order.

@@ -1,6 +1,7 @@
 #include "findings.hpp"
 
 #include <dlfcn.h>
+#include <unwind.h>
 
 #include <cstdio>
 #include <map>
@@ -13,6 +14,7 @@ namespace metal_emulator::checker {
 namespace {
 
 constexpr std::size_t most_findings = 200;
+constexpr std::size_t most_callers = 24;
 
 struct Counted {
   Finding finding;
@@ -39,22 +41,42 @@ std::string size3(const Size3& s) {
   return "[" + std::to_string(s.x) + "," + std::to_string(s.y) + "," + std::to_string(s.z) + "]";
 }
 
+// Offset in its library of the call that returns to `pc`; one back from there is inside the call.
+std::uintptr_t call_offset(std::uintptr_t pc, const Dl_info& info) {
+  return pc - 1 - reinterpret_cast<std::uintptr_t>(info.dli_fbase);
+}
+
+_Unwind_Reason_Code collect(_Unwind_Context* context, void* to) {
+  auto& pcs = *static_cast<std::vector<std::uintptr_t>*>(to);
+  pcs.push_back(_Unwind_GetIP(context));
+  return pcs.size() < most_callers && pcs.back() != 0 ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+}  // namespace
+
 std::string place_as_json(const Place& place) {
-  std::string module;
-  std::uintptr_t offset = 0;
+  std::string module, offsets;
   Dl_info info;
   if (place.pc != 0 && dladdr(reinterpret_cast<void*>(place.pc), &info) != 0) {
     module = info.dli_fname;
-    // One back from the return address is inside the call.
-    offset = place.pc - 1 - reinterpret_cast<std::uintptr_t>(info.dli_fbase);
+    offsets = std::to_string(call_offset(place.pc, info));
+    for (const std::uintptr_t pc : place.callers) {
+      Dl_info other;
+      if (dladdr(reinterpret_cast<void*>(pc), &other) != 0 && other.dli_fbase == info.dli_fbase)
+        offsets += "," + std::to_string(call_offset(pc, info));
+    }
   }
-  return "{\"module\":" + quoted(module) + ",\"offset\":" + std::to_string(offset) +
-         ",\"line\":" + std::to_string(place.line) +
+  return "{\"module\":" + quoted(module) + ",\"offsets\":[" + offsets +
+         "],\"line\":" + std::to_string(place.line) +
          ",\"threadgroup\":" + size3(place.threadgroup) + ",\"thread\":" + size3(place.thread) +
          "}";
 }
 
-}  // namespace
+std::vector<std::uintptr_t> callers() {
+  std::vector<std::uintptr_t> pcs;
+  _Unwind_Backtrace(collect, &pcs);
+  return pcs;
+}
 
 void clear_findings(const char* kernel) {
   const std::lock_guard<std::mutex> lock(mutex);

@@ -4,17 +4,19 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "contract.hpp"
 
 namespace metal_emulator::checker {
 
-// Who was where. `pc` is a return address in the kernel, or 0; `line` stands in for it where the
-// caller knows it.
+// Who was where. `pc` is a return address in the kernel, or 0, and `callers` are those of the
+// functions around it, where they are known; `line` stands in for them where they do not tell.
 struct Place {
   std::uintptr_t pc;
   uint32_t line;
   Size3 threadgroup, thread;  // thread_position_in_threadgroup
+  std::vector<std::uintptr_t> callers;
 };
 
 struct Finding {
@@ -37,6 +39,10 @@ struct FindingKey {
 void clear_findings(const char* kernel);
 // Keeps the first finding of each key, as `make` tells it, and counts the others.
 void add_finding(const FindingKey& key, const std::function<Finding()>& make);
+std::string place_as_json(const Place& place);
 std::string findings_as_json_lines();
+
+// The return addresses of the running thread, from the kernel's library only, innermost first.
+std::vector<std::uintptr_t> callers();
 
 }  // namespace metal_emulator::checker
