@@ -131,6 +131,8 @@ std::string parse(const std::string& text, Command& command) {
       line >> b.index >> b.size >> b.element_size;
       b.name = rest_of(line);
       command.threadgroup_memory.push_back(b);
+    } else if (key == "writer") {
+      line >> command.writer_of >> command.writer_offset;
     } else {
       return "unknown command " + key;
     }
@@ -153,9 +155,14 @@ int main() {
     if (!read_all(text.data(), length)) break;
     Command command;
     std::string error = parse(text, command);
-    if (error.empty()) error = metal_emulator::launch(command);
-    const std::string reply =
-        error.empty() ? std::string("ok\n") + metal_emulator::checker_findings() : "error " + error;
+    const bool asks = command.writer_of >= 0;
+    if (error.empty() && !asks) error = metal_emulator::launch(command);
+    std::string reply = "error " + error;
+    if (error.empty()) {
+      reply = "ok\n";
+      reply += asks ? metal_emulator::checker_writer(command.writer_of, command.writer_offset)
+                    : metal_emulator::checker_findings();
+    }
     answer(reply.data(), reply.size());
   }
   return 0;

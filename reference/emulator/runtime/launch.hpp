@@ -38,6 +38,8 @@ struct Command {
   uint32_t workers = 1;
   std::vector<BufferBinding> buffers;
   std::vector<ThreadgroupBinding> threadgroup_memory;
+  int writer_of = -1;  // not a launch, but a question: who wrote this byte of this buffer?
+  std::size_t writer_offset = 0;
 };
 
 // Executes the command; returns an error, or an empty text.
