@@ -28,7 +28,7 @@ FOLDER = Path(__file__).resolve().parent
 RUNTIME = FOLDER / "runtime"
 INCLUDE = FOLDER / "include"
 
-METAL_VERSION = 320  # 3.2, the value of __METAL_VERSION__
+METAL_VERSION = 310  # 3.1, the value of __METAL_VERSION__
 
 # What the arithmetic of a kernel depends on: no contraction of a * b + c, half rounded after each
 # operation, char signed, and memory seen through pointers of any type, as kernels do.
@@ -50,10 +50,7 @@ _LANGUAGE = (
 # Headers of Metal, empty when a source is preprocessed: the shim itself is not translated.
 _STANDARD_HEADERS = tuple(
     "metal_" + name
-    for name in (
-        "array atomic common compute geometric integer limits logging math matrix numeric pack "
-        "quadgroup relational simdgroup simdgroup_matrix stdlib type_traits types uniform"
-    ).split()
+    for name in ["array", "atomic", "common", "compute", "geometric", "integer", "limits", "math", "matrix", "numeric", "pack", "quadgroup", "relational", "simdgroup", "simdgroup_matrix", "stdlib", "type_traits", "types", "uniform"]
 )
 
 

@@ -13,6 +13,7 @@ the result when it returns.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +31,7 @@ from reference.emulator.compiler import (
     preprocess,
 )
 from reference.emulator.errors import EmulatorError
-from reference.emulator.findings import CheckError, parse_findings
+from reference.emulator.findings import CheckError
 from reference.emulator.process import (
     DEADLINE,
     Buffer,
@@ -39,6 +40,7 @@ from reference.emulator.process import (
     ThreadgroupMemory,
     launch,
 )
+from reference.emulator.thread_memory import launch_checked
 from reference.emulator.translate.signature import Parameter
 from reference.emulator.translate.tokens import Place
 from reference.emulator.translate.translator import Constant, Kernel, Translation, translate
@@ -113,11 +115,9 @@ class Library:
             )
         return Kernel(name, name, parameters, Place(self.name, 1))
 
-    def compile(
-        self, kernel: Kernel, values: Mapping[str | int, ConstantValue], check: bool
-    ) -> Path:
-        """The compiled kernel, from the cache when it is there."""
-        return compile_kernel(unit(self._translation, kernel, values), kernel.name, check)
+    def unit(self, kernel: Kernel, values: Mapping[str | int, ConstantValue]) -> str:
+        """The C++ text of a kernel."""
+        return unit(self._translation, kernel, values)
 
 
 class Pipeline:
@@ -137,8 +137,13 @@ class Pipeline:
     def compiled(self, check: bool = False) -> Path:
         """Compiles the kernel now; a dispatch does it by itself. Raises CompileError."""
         if check not in self._compiled:
-            self._compiled[check] = self.library.compile(self.kernel, self._values, check)
+            self._compiled[check] = compile_kernel(self.unit, self.kernel.name, check)
         return self._compiled[check]
+
+    @functools.cached_property
+    def unit(self) -> str:
+        """The C++ text of the kernel."""
+        return self.library.unit(self.kernel, self._values)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -164,7 +169,12 @@ class Encoder:
     """Binds arguments and dispatches (MTLComputeCommandEncoder)."""
 
     def __init__(
-        self, pipeline: Pipeline, checks: Sequence[str], schedule: int, workers: int, deadline: float
+        self,
+        pipeline: Pipeline,
+        checks: Sequence[str],
+        schedule: int,
+        workers: int,
+        deadline: float,
     ) -> None:
         self.pipeline = pipeline
         self._checks = checks
@@ -234,8 +244,9 @@ class Encoder:
             workers=self._workers,
             deadline=self._deadline,
         )
-        findings = parse_findings(launch(request))
-        if findings:
+        if not request.checks:
+            launch(request)
+        elif findings := launch_checked(request, self.pipeline.unit):
             raise CheckError(findings)
 
     def dispatch_threadgroups(
@@ -274,7 +285,9 @@ def _translated(
     expanded = preprocess(source, name, folders, defines)
     translation = translate(expanded, name)
     files = set(re.findall(r'^# \d+ "([^"<]+)"', expanded, re.MULTILINE)) - {name}
-    content = asdict(translation) | {"files": {f: _file_hash(f) for f in files if Path(f).is_file()}}
+    content = asdict(translation) | {
+        "files": {f: _file_hash(f) for f in files if Path(f).is_file()}
+    }
     partial = path.with_suffix(f".{content_hash(str(id(content)), key)}")
     partial.write_text(json.dumps(content))
     partial.replace(path)

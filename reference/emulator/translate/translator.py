@@ -287,10 +287,7 @@ def _identifier(tokens: list[Token], out: list[str], i: int) -> int:
     if text == "kernel":
         out[i] = ""
     elif text == "constant":
-        neighbours = [tokens[k].text for k in (i - 1, i + 1) if 0 <= k < len(tokens)]
-        out[i] = "" if "const" in neighbours else "const"
-        if len(neighbours) > 1 and neighbours[1] == "device":
-            out[i] = "const"
+        out[i] = "" if _is_const_already(tokens, i) else "const"
     elif text == "threadgroup" and _declares_variable(tokens, i):
         return _threadgroup_variables(tokens, out, i)
     elif text in ADDRESS_SPACES:
@@ -304,6 +301,15 @@ def _identifier(tokens: list[Token], out: list[str], i: int) -> int:
             out[i + 1] = f"(::metal_emulator::Site<{tokens[i].line}>() = "
             return i + 2
     return i + 1
+
+
+def _is_const_already(tokens: list[Token], i: int) -> bool:
+    """Whether `constant` at `i` stands beside const, or qualifies a member function."""
+    before = tokens[i - 1].text if i > 0 else ""
+    after = tokens[i + 1].text if i + 1 < len(tokens) else ";"
+    if "const" in (before, after):
+        return True
+    return before in (")", "noexcept") and (after in (":", "{", ";"))
 
 
 def _is_call(tokens: list[Token], i: int) -> bool:
