@@ -14,6 +14,7 @@ CHECK_FLAGS = (
     "-fno-tree-vectorize",
     "-fno-tree-loop-distribute-patterns",
     "-fno-aggressive-loop-optimizations",
+    "-ftrivial-auto-var-init=pattern",  # see thread_memory.py
     "-fno-plt",
     "-g1",
 )

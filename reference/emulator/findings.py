@@ -138,11 +138,12 @@ def source_line(module: str, offsets: tuple[int, ...]) -> tuple[str, int]:
     for frame in frames.splitlines():
         file, _, number = frame.rpartition(":")
         digits = number.split(" ")[0]  # "12 (discriminator 3)"
-        if digits.isdigit() and int(digits) > 0 and not _is_own(file):
+        if digits.isdigit() and int(digits) > 0 and not is_own(file):
             return file, int(digits)
     return "", 0
 
 
-def _is_own(file: str) -> bool:
+def is_own(file: str) -> bool:
+    """Whether a file is the emulator's or the compiler's."""
     own = Path(file).is_absolute() and EMULATOR_FOLDER in Path(file).resolve().parents
     return own or file.startswith(SYSTEM_FOLDERS)
