@@ -50,7 +50,27 @@ _LANGUAGE = (
 # Headers of Metal, empty when a source is preprocessed: the shim itself is not translated.
 _STANDARD_HEADERS = tuple(
     "metal_" + name
-    for name in ["array", "atomic", "common", "compute", "geometric", "integer", "limits", "math", "matrix", "numeric", "pack", "quadgroup", "relational", "simdgroup", "simdgroup_matrix", "stdlib", "type_traits", "types", "uniform"]
+    for name in [
+        "array",
+        "atomic",
+        "common",
+        "compute",
+        "geometric",
+        "integer",
+        "limits",
+        "math",
+        "matrix",
+        "numeric",
+        "pack",
+        "quadgroup",
+        "relational",
+        "simdgroup",
+        "simdgroup_matrix",
+        "stdlib",
+        "type_traits",
+        "types",
+        "uniform",
+    ]
 )
 
 
@@ -58,7 +78,7 @@ _STANDARD_HEADERS = tuple(
 class Toolchain:
     compiler: str
     flags: tuple[str, ...]
-    fingerprint: str  # of the compiler, the processor and the emulator's own C++
+    fingerprint: str  # of the compiler, the processor and the emulator itself
 
 
 @functools.lru_cache(maxsize=1)
@@ -82,8 +102,8 @@ def toolchain() -> Toolchain:
         if probe.returncode != 0:
             flags.remove("-fexcess-precision=16")
     digest = hashlib.sha256(f"{version.stdout}{flags}{CHECK_FLAGS}{_processor()}".encode())
-    for folder in (INCLUDE, RUNTIME):
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for folder in (INCLUDE, RUNTIME, FOLDER / "translate"):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"):
             digest.update(path.relative_to(FOLDER).as_posix().encode())
             digest.update(path.read_bytes())
     return Toolchain(compiler, tuple(flags), digest.hexdigest()[:16])

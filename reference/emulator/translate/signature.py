@@ -118,15 +118,17 @@ def parameters(tokens: list[Token]) -> list[Parameter]:
 
 def _parameter(tokens: list[Token], before: list[Parameter]) -> Parameter:
     plain, given = attributes(tokens)
+    array = False
     while plain and plain[-1].text == "]":  # an array as parameter: T name[N]
         opening = max(i for i, t in enumerate(plain) if t.text == "[")
         plain = plain[:opening]
+        array = True
     names = [t for t in plain if t.kind == "identifier"]
     if not names:
         raise CompileError(f"{place(tokens[0])}: a kernel's parameter has no name")
     name = names[-1].text
     texts = [t.text for t in plain]
-    pointer = "*" in texts or "&" in texts
+    pointer = array or "*" in texts or "&" in texts
     writable = "constant" not in texts and "const" not in texts
     for attribute in given:
         if attribute.name in ("buffer", "threadgroup"):

@@ -49,8 +49,8 @@ def closing_angle(tokens: list[Token], at: int) -> int:
         text = tokens[i].text
         if text in _OPEN:
             i = closing(tokens, i)
-        elif text == "<":
-            depth += 1
+        elif text == "<" and (i == at or tokens[i - 1].kind == "identifier"):
+            depth += 1  # not the comparison of sizeof(T) < 8
         elif text == ">":
             depth -= 1
             if depth == 0:

@@ -46,6 +46,7 @@ _MEETINGS = re.compile(
     r"|(simd|quad)_(sum|product|min|max|and|or|xor|prefix_(in|ex)clusive_(sum|product)"
     r"|broadcast(_first)?|shuffle\w*|ballot|all|any)"
 )
+_STORAGE = {"const", "constexpr", "static", "inline", "volatile", *ADDRESS_SPACES}
 _NOT_A_CALL = {"return", "else", "case", "do", "co_return"}
 
 
@@ -103,6 +104,7 @@ class _Translator:
                 raise unsupported(f"{token.text!r}", token)
         seen: set[tuple[tuple[str, ...], str]] = set()
         dropped: list[tuple[int, int]] = []
+        specialised: list[Declaration] = []
         for declaration in declarations(self.tokens):
             if self._instantiation(declaration) or self._function_constant(declaration, texts):
                 dropped.append((declaration.start, declaration.end))
@@ -113,7 +115,11 @@ class _Translator:
                 if (declaration.scope, key) in seen:
                     dropped.append((declaration.start, declaration.end))
                 seen.add((declaration.scope, key))
+            if declaration.in_class and texts[declaration.start :][:3] == ["template", "<", ">"]:
+                specialised.append(declaration)
         replaced = _rewritten(self.tokens)
+        for declaration in specialised:
+            _overload(self.tokens, replaced, declaration)
         for start, end in dropped:
             for i in range(start, end):
                 replaced[i] = ""
@@ -142,10 +148,8 @@ class _Translator:
         if "kernel" not in names:
             return False
         plain = [t for t in plain if t.text not in ("kernel", *ADDRESS_SPACES)]
-        if plain[0].text == "decltype":
-            plain = plain[closing(plain, 1) + 1 :]
-        else:
-            plain = plain[1:]  # void
+        returned = closing(plain, 1) if plain[0].text == "decltype" else 0  # else void
+        plain = plain[returned + 1 :]
         end = 0
         while end < len(plain) and plain[end].text != "(":
             end = closing_angle(plain, end) + 1 if plain[end].text == "<" else end + 1
@@ -246,6 +250,21 @@ def _host_name(given: list[Attribute]) -> str | None:
     return None
 
 
+def _overload(tokens: list[Token], out: list[str], declaration: Declaration) -> None:
+    """Makes `template <> T f<A>(A a)` in a class, which g++ does not have, an overload of f."""
+    for i in range(declaration.start, declaration.start + 3):
+        out[i] = ""
+    i = declaration.start + 3
+    while i < declaration.end and tokens[i].text != "(":
+        if tokens[i].text == "<":
+            close = closing_angle(tokens, i)
+            if tokens[close + 1].text == "(":
+                for k in range(i, close + 1):
+                    out[k] = ""
+            i = close
+        i += 1
+
+
 def _without_initialisers(texts: list[str]) -> list[str]:
     """A constructor's head without its member initialisers."""
     depth = 0
@@ -297,23 +316,31 @@ def _identifier(tokens: list[Token], out: list[str], i: int) -> int:
         out[i + 2] = tokens[i + 2].text + "__is_defined"
         return i + 4
     elif _MEETINGS.fullmatch(text) and _is_call(tokens, i):
-        if i + 2 < len(tokens) and tokens[i + 2].text not in (")", "{"):
-            out[i + 1] = f"(::metal_emulator::Site<{tokens[i].line}>() = "
-            return i + 2
+        out[i + 1] = f"(::metal_emulator::Site<{tokens[i].line}>() = "
+        return i + 2
     return i + 1
 
 
 def _is_const_already(tokens: list[Token], i: int) -> bool:
-    """Whether `constant` at `i` stands beside const, or qualifies a member function."""
-    before = tokens[i - 1].text if i > 0 else ""
-    after = tokens[i + 1].text if i + 1 < len(tokens) else ";"
-    if "const" in (before, after):
+    """Whether `constant` at `i` stands among specifiers with const, or qualifies a member
+    function."""
+    before = i - 1
+    while before >= 0 and tokens[before].text in _STORAGE:
+        before -= 1
+    after = i + 1
+    while after < len(tokens) and tokens[after].text in _STORAGE:
+        after += 1
+    if any(token.text == "const" for token in tokens[before + 1 : after]):
         return True
-    return before in (")", "noexcept") and (after in (":", "{", ";"))
+    following = tokens[after].text if after < len(tokens) else ";"
+    return tokens[before].text in (")", "noexcept") and following in (":", "{", ";")
 
 
 def _is_call(tokens: list[Token], i: int) -> bool:
-    if i + 1 >= len(tokens) or tokens[i + 1].text != "(" or i == 0:
+    """Whether the name at `i` is called with an argument: not declared."""
+    if i + 2 >= len(tokens) or tokens[i + 1].text != "(" or i == 0:
+        return False
+    if tokens[i + 2].text in (")", "{"):
         return False
     before = tokens[i - 1]
     if before.kind == "identifier":
