@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 CHECKS = ("bounds", "races", "uninitialized")
 
 # The instrumentation is ThreadSanitizer's, but the functions it calls are the checker's own
@@ -14,10 +16,34 @@ CHECK_FLAGS = (
     "-fno-tree-vectorize",
     "-fno-tree-loop-distribute-patterns",
     "-fno-aggressive-loop-optimizations",
-    "-ftrivial-auto-var-init=pattern",  # see thread_memory.py
     "-fno-plt",
     "-g1",
 )
+
+# Two builds that differ in what variables without a value begin with (thread_memory.py). The
+# optimisations that are turned off would give such a variable whatever value is most convenient.
+_UNFOLDED = (
+    "-fno-tree-ccp",
+    "-fno-tree-bit-ccp",
+    "-fno-tree-fre",
+    "-fno-tree-pre",
+    "-fno-code-hoisting",
+    "-fno-tree-vrp",
+    "-fno-tree-copy-prop",
+    "-fno-tree-phiprop",
+    "-fno-ssa-phiopt",
+    "-fno-tree-dominator-opts",
+    "-fno-tree-forwprop",
+    "-fno-split-paths",
+)
+
+Build = Literal["plain", "checked", "filled", "zeroed"]
+BUILDS: dict[Build, tuple[str, ...]] = {
+    "plain": (),
+    "checked": CHECK_FLAGS,
+    "filled": ("-ftrivial-auto-var-init=pattern", *_UNFOLDED),
+    "zeroed": ("-ftrivial-auto-var-init=zero", *_UNFOLDED),
+}
 
 
 def parse_checks(check: str | None) -> tuple[str, ...]:

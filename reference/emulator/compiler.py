@@ -21,7 +21,7 @@ from pathlib import Path
 
 import platformdirs
 
-from reference.emulator.checks import CHECK_FLAGS
+from reference.emulator.checks import BUILDS, Build
 from reference.emulator.errors import CompileError, EmulatorError
 
 FOLDER = Path(__file__).resolve().parent
@@ -101,7 +101,7 @@ def toolchain() -> Toolchain:
         probe = _run([compiler, *flags, "-x", "c++", "-fsyntax-only", "-"], "int x;")
         if probe.returncode != 0:
             flags.remove("-fexcess-precision=16")
-    digest = hashlib.sha256(f"{version.stdout}{flags}{CHECK_FLAGS}{_processor()}".encode())
+    digest = hashlib.sha256(f"{version.stdout}{flags}{BUILDS}{_processor()}".encode())
     for folder in (INCLUDE, RUNTIME, FOLDER / "translate"):
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"):
             digest.update(path.relative_to(FOLDER).as_posix().encode())
@@ -158,60 +158,67 @@ def preprocess(
     return done.stdout
 
 
-def compile_kernel(unit: str, name: str, check: bool, more: Sequence[str] = ()) -> Path:
-    """The shared library of one kernel; `unit` is its whole C++ text, `more` are further flags.
+def compile_kernel(unit: str, name: str, build: Build = "plain") -> Path:
+    """The shared library of one kernel; `unit` is its whole C++ text, `build` a set of BUILDS.
 
-    With `check` it is built with the callbacks of the checker. Raises CompileError.
+    Raises CompileError.
     """
     tools = toolchain()
-    flags = [*tools.flags, *(CHECK_FLAGS if check else ()), *more]
 
-    def build(path: Path) -> None:
-        header = _prelude(check)
+    def make(path: Path) -> None:
         undefined = ["-undefined", "dynamic_lookup"] if platform.system() == "Darwin" else []
-        command = [tools.compiler, *flags, "-include", str(header), "-x", "c++", "-c", "-"]
         part = path.with_suffix(".o")
         try:
-            _checked(_run([*command, "-o", str(part)], unit), name)
+            _checked(_run([*_command(build), "-c", "-", "-o", str(part)], unit), name)
             link = [tools.compiler, "-shared", *undefined, str(part), "-o", str(path)]
             _checked(_run(link), name)
         finally:
             part.unlink(missing_ok=True)
 
-    key = content_hash(unit, "checked" if check else "plain", *more)
-    return _kept(cache_folder() / f"{key}.so", build)
+    return _kept(cache_folder() / f"{content_hash(unit, build)}.so", make)
 
 
-def warnings(unit: str, options: Sequence[str]) -> list[str]:
-    """What the compiler says of a kernel with the warnings `options`, a line each."""
+def optimized_statements(unit: str, name: str, build: Build, pattern: str) -> list[str]:
+    """Lines of GCC's optimised form of a kernel that match `pattern`; none with another compiler.
+
+    They begin with `[file:line:column]`. Raises CompileError.
+    """
+
+    def make(path: Path) -> None:
+        dump = path.with_suffix(".dump")
+        options = [f"-fdump-tree-optimized-lineno={dump}", "-S", "-", "-o", os.devnull]
+        _checked(_run([*_command(build), *options], unit), name)
+        lines = dump.read_text().splitlines()
+        path.write_text("\n".join(line.strip() for line in lines if re.search(pattern, line)))
+
+    if "-fexcess-precision=16" not in toolchain().flags:
+        return []
+    key = content_hash(unit, build, pattern)
+    return _kept(cache_folder() / f"{key}.txt", make).read_text().splitlines()
+
+
+def _command(build: Build) -> list[str]:
+    """Compiles C++ text that follows on the standard input, the shim being there already."""
     tools = toolchain()
-
-    def build(path: Path) -> None:
-        flags = [flag for flag in tools.flags if flag != "-w"]
-        command = [tools.compiler, *flags, *options, "-include", str(_prelude(False)), "-x", "c++"]
-        done = _run([*command, "-S", "-o", os.devnull, "-"], unit)
-        path.write_text(done.stderr)
-
-    kept = _kept(cache_folder() / f"{content_hash(unit, 'warnings', *options)}.txt", build)
-    return kept.read_text().splitlines()
+    return [tools.compiler, *tools.flags, *BUILDS[build], "-include", str(_prelude(build)), "-xc++"]
 
 
-def _prelude(check: bool) -> Path:
+def _prelude(build: Build) -> Path:
     """A header with the shim and the launch thunks, precompiled: `X.hpp.gch` beside `X.hpp`."""
     tools = toolchain()
-    header = cache_folder() / ("checked.hpp" if check else "plain.hpp")
+    header = cache_folder() / f"{build}.hpp"
     text = f'#include "{INCLUDE}/metal_stdlib"\n#include "{RUNTIME}/thunk.hpp"\n'
 
     def write(path: Path) -> None:
         path.write_text(text)
 
-    def build(path: Path) -> None:
-        flags = [*tools.flags, *(CHECK_FLAGS if check else ())]
+    def make(path: Path) -> None:
+        flags = [*tools.flags, *BUILDS[build]]
         command = [tools.compiler, *flags, "-x", "c++-header", str(header), "-o", str(path)]
         _checked(_run(command), "the emulator's metal_stdlib")
 
     _kept(header, write)
-    _kept(header.with_name(header.name + ".gch"), build)
+    _kept(header.with_name(header.name + ".gch"), make)
     return header
 
 

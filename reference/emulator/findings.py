@@ -43,7 +43,7 @@ class Finding:
     `kind` is one of "out-of-bounds read", "out-of-bounds write", "write to read-only memory",
     "race", "race between threadgroups", "uninitialized read", "uninitialized thread memory",
     "divergent barrier" and "inactive lane". `where` is `buffer[index]`, the index in elements of
-    the type that the kernel declares, and empty for barriers and simd functions. `other` is the
+    the array that is bound, and empty for barriers and simd functions. `other` is the
     earlier access of a race.
     """
 
@@ -145,5 +145,7 @@ def source_line(module: str, offsets: tuple[int, ...]) -> tuple[str, int]:
 
 def is_own(file: str) -> bool:
     """Whether a file is the emulator's or the compiler's."""
+    if Path(file).name == "<stdin>":  # what precedes the kernel's source, the shim
+        return True
     own = Path(file).is_absolute() and EMULATOR_FOLDER in Path(file).resolve().parents
     return own or file.startswith(SYSTEM_FOLDERS)

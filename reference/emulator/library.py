@@ -137,7 +137,9 @@ class Pipeline:
     def compiled(self, check: bool = False) -> Path:
         """Compiles the kernel now; a dispatch does it by itself. Raises CompileError."""
         if check not in self._compiled:
-            self._compiled[check] = compile_kernel(self.unit, self.kernel.name, check)
+            self._compiled[check] = compile_kernel(
+                self.unit, self.kernel.name, "checked" if check else "plain"
+            )
         return self._compiled[check]
 
     @functools.cached_property

@@ -1,12 +1,12 @@
 """Use of uninitialised variables and arrays of a thread.
 
-They mostly live in registers, which no callback sees. So the compiler is asked first: without a
-warning of it that a variable may be used uninitialised, nothing more is done. With one, the kernel
-runs twice, on one worker and equal inputs: once with all such memory filled with a pattern, once
-with zeros. Results that differ come from it, for certain; equal results are no finding.
+They mostly live in registers, which no callback sees. So GCC is asked first, which can begin every
+variable with a value of ours: a variable whose beginning its optimiser could not drop may be used
+uninitialised, and where there is none nothing more is done. Else the kernel runs twice more, on one
+worker and equal inputs: once with all such variables filled with a pattern, once with zeros.
+Results that differ come from one of them, for certain; equal results are no finding.
 
-Not covered: a use that the compiler does not warn of (an array behind a pointer that is handed on),
-and one that leaves the results as they are.
+Not covered: a use that leaves the results as they are, and other compilers than GCC.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reference.emulator import process
-from reference.emulator.compiler import compile_kernel, warnings
+from reference.emulator.checks import Build
+from reference.emulator.compiler import compile_kernel, optimized_statements
 from reference.emulator.findings import Finding, is_own, parse_findings, parse_place
 from reference.emulator.process import Buffer, LaunchRequest
 
-WARNINGS = ("-Wuninitialized", "-Wmaybe-uninitialized")
-ZEROS = ("-ftrivial-auto-var-init=zero",)
-
-_WARNING = re.compile(r"(?P<file>[^:]+):(?P<line>\d+):\d+: warning: ‘?'?(?P<name>[^’' ]+)")
+_BEGINNING = re.compile(
+    r"\[(?P<file>[^\]]+?):(?P<line>\d+):\d+(?: discrim \d+)?\].*\.DEFERRED_INIT .*"
+    r"&\"(?P<name>[^\"]*)\""
+)
 
 
 @dataclass(frozen=True)
-class Suspect:
+class Variable:
+    """A variable that may be used before it is set, where it is declared."""
+
     file: str
     line: int
-    name: str  # of the variable, as the compiler writes it
+    name: str
 
 
 def launch_checked(request: LaunchRequest, unit: str) -> list[Finding]:
@@ -41,48 +44,53 @@ def launch_checked(request: LaunchRequest, unit: str) -> list[Finding]:
 
     `request.library` is its checked build and `unit` its C++ text.
     """
-    suspects = _suspects(unit) if "uninitialized" in request.checks else []
-    if not suspects:
-        return parse_findings(process.launch(request))
-    inputs = [replace(b, data=b.data.copy()) for b in request.buffers]
-    request = replace(request, workers=1)
+    variables = _variables(request, unit) if "uninitialized" in request.checks else []
+    inputs = [replace(b, data=b.data.copy()) for b in request.buffers] if variables else []
     findings = parse_findings(process.launch(request))
-    return findings + _dependent(request, unit, inputs, suspects)
+    if variables:
+        findings += _dependent(request, unit, inputs, variables)
+    return findings
 
 
-def _suspects(unit: str) -> list[Suspect]:
-    found = (_WARNING.match(line) for line in warnings(unit, WARNINGS))
-    suspects = {Suspect(m["file"], int(m["line"]), m["name"]) for m in found if m is not None}
-    return sorted((s for s in suspects if not is_own(s.file)), key=lambda s: (s.file, s.line))
+def _variables(request: LaunchRequest, unit: str) -> list[Variable]:
+    lines = optimized_statements(unit, request.kernel, "zeroed", "DEFERRED_INIT")
+    found = filter(None, map(_BEGINNING.search, lines))
+    variables = {Variable(m["file"], int(m["line"]), m["name"]) for m in found}
+    return sorted((v for v in variables if not is_own(v.file)), key=lambda v: (v.file, v.line))
 
 
 def _dependent(
-    request: LaunchRequest, unit: str, inputs: Sequence[Buffer], suspects: Sequence[Suspect]
+    request: LaunchRequest, unit: str, inputs: Sequence[Buffer], variables: Sequence[Variable]
 ) -> list[Finding]:
-    """A finding for the first element that differs when thread memory begins as zeros.
-
-    The buffers of `request` hold the results of the checked launch.
-    """
-    library = compile_kernel(unit, request.kernel, check=False, more=ZEROS)
-    process.launch(replace(request, library=library, checks=(), buffers=inputs))
-    for checked, zeroed in zip(request.buffers, inputs, strict=True):
-        different = np.flatnonzero(checked.data != zeroed.data)
-        if not checked.writable or different.size == 0:
+    """A finding for the first element that depends on what the variables begin with."""
+    filled, zeroed = (_results(request, unit, inputs, build) for build in ("filled", "zeroed"))
+    for one, other in zip(filled, zeroed, strict=True):
+        different = np.flatnonzero(one.data != other.data)
+        if different.size == 0:
             continue
         offset = int(different[0])
-        record = process.writer(request, checked.index, offset)
+        record = process.writer(request, one.index, offset)
         place = parse_place(json.loads(record)) if record else None
-        names = " or ".join(f"{s.name} (line {s.line})" for s in suspects)
+        names = " or ".join(f"{v.name} (line {v.line})" for v in variables)
         return [
             Finding(
                 kind="uninitialized thread memory",
                 kernel=request.kernel,
-                file=suspects[0].file,
-                line=suspects[0].line,
+                file=variables[0].file,
+                line=variables[0].line,
                 threadgroup=place.threadgroup if place else (0, 0, 0),
                 thread=place.thread if place else (0, 0, 0),
-                where=f"{checked.name}[{offset // checked.element_size}]",
+                where=f"{one.name}[{offset // one.element_size}]",
                 detail=f"this result depends on what {names} held before it was set",
             )
         ]
     return []
+
+
+def _results(
+    request: LaunchRequest, unit: str, inputs: Sequence[Buffer], build: Build
+) -> list[Buffer]:
+    buffers = [replace(b, data=b.data.copy()) if b.writable else b for b in inputs]
+    library = compile_kernel(unit, request.kernel, build)
+    process.launch(replace(request, library=library, checks=(), buffers=buffers, workers=1))
+    return [b for b in buffers if b.writable]

@@ -97,6 +97,7 @@ void launch_begin(Launch& launch) {
   state.stretch = stretch_of_launch(state.first_group);
   const Size3& groups = launch.threadgroups_per_grid;
   last_group += groups.x * groups.y * groups.z;
+  const bool watched = state.races || state.uninitialized;
   for (Region& region : state.regions) region = {};
   for (std::size_t i = 0; i < launch.buffer_count && i < max_buffers; ++i) {
     Allocation& buffer = launch.buffers[i];
@@ -106,7 +107,7 @@ void launch_begin(Launch& launch) {
       Region& region = state.regions[home];
       if (buffer.writable && !region.allocation.writable) {
         region.allocation.writable = true;
-        if (state.races) give_cells(region, slot_cells[home]);
+        if (watched) give_cells(region, slot_cells[home]);
       }
       buffer.data = region.allocation.data + (buffer.data - caller_data[home]);
       continue;
@@ -118,7 +119,7 @@ void launch_begin(Launch& launch) {
     buffer.data = copy;
     Region& region = state.regions[i];
     region.allocation = buffer;
-    if (buffer.writable && state.races) give_cells(region, slot_cells[i]);
+    if (buffer.writable && watched) give_cells(region, slot_cells[i]);
   }
   for (std::size_t i = 0; i < max_buffers; ++i) {
     const Allocation& a = state.regions[i].allocation;
@@ -138,7 +139,7 @@ void launch_end(Launch& launch) {
     buffer.data = caller_data[i];
     if (copy.size >= large) {
       madvise(slot_middle(i), copy.size, MADV_DONTNEED);
-      if (copy.writable && state.races)
+      if (slot_cells[i].words != nullptr)
         madvise(slot_cells[i].words, slot_cells[i].size / 4 * sizeof(Cell), MADV_DONTNEED);
     }
   }

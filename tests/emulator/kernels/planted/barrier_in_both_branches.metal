@@ -13,7 +13,7 @@ kernel void planted(device const float* values [[buffer(0)]],
     threadgroup_barrier(mem_flags::mem_threadgroup);  // finds: divergent barrier
     out[t] = tile[31 - t];
   } else {
-    threadgroup_barrier(mem_flags::mem_threadgroup);  // finds: divergent barrier
+    threadgroup_barrier(mem_flags::mem_threadgroup);
     out[t] = tile[t];
   }
 }

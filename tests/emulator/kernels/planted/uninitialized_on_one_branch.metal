@@ -7,9 +7,9 @@ using namespace metal;
 kernel void planted(device const float* values [[buffer(0)]],
                     device float* out [[buffer(1)]],
                     uint i [[thread_position_in_grid]]) {
-  float scale;
+  float scale;  // finds: uninitialized thread memory
   if (values[i] > 2) scale = 0.5f;
-  out[i] = scale * values[i];  // finds: uninitialized thread memory
+  out[i] = scale * values[i];
 }
 
 kernel void corrected(device const float* values [[buffer(0)]],

@@ -7,8 +7,8 @@ using namespace metal;
 kernel void planted(device const float* values [[buffer(0)]],
                     device float* out [[buffer(1)]],
                     uint i [[thread_position_in_grid]]) {
-  float sum;
-  for (uint k = 0; k < 4; ++k) sum += values[4 * i + k];  // finds: uninitialized thread memory
+  float sum;  // finds: uninitialized thread memory
+  for (uint k = 0; k < 4; ++k) sum += values[4 * i + k];
   out[i] = sum;
 }
 

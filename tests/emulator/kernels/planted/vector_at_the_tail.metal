@@ -7,7 +7,7 @@ using namespace metal;
 kernel void planted(device const float4* values [[buffer(0)]],
                     device float* out [[buffer(1)]],
                     uint i [[thread_position_in_grid]]) {
-  const float4 v = values[i];  // finds: out-of-bounds read values[63]
+  const float4 v = values[i];  // finds: out-of-bounds read values[254]
   out[i] = v.x + v.y + v.z + v.w;
 }
 
