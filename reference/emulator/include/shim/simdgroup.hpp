@@ -60,24 +60,24 @@ MACCORD_UNCHECKED inline T brought(const Carried<T>& value) {
 
 // ---- groups: how many lanes, and which of the simdgroup's they are --------------------------------
 
-struct WholeSimdgroup {
+struct SimdWhole {
   static constexpr uint size = metal_emulator::simd_width;
   static constexpr const char* prefix = "simd_";
   static uint first() { return 0; }
 };
-struct Quadgroup {
+struct SimdQuad {
   static constexpr uint size = 4;
   static uint first() { return metal_emulator::current().thread_index_in_simdgroup & ~3u; }
 };
 
 // What the lanes of a group see of each other after they met.
 template <class G, class T>
-struct Lanes {
+struct SimdLanes {
   const Carried<T>* values;
   uint active;  // bit i: lane i of the group
   uint me;      // within the group
 
-  MACCORD_UNCHECKED explicit Lanes(const T& mine) {
+  MACCORD_UNCHECKED explicit SimdLanes(const T& mine) {
     uint32_t simdgroup_active = 0;
     const Carried<T> own = carried(mine);
     values = metal_emulator::exchange(own, simdgroup_active) + G::first();
@@ -97,7 +97,7 @@ struct Lanes {
 
 // ---- reductions -----------------------------------------------------------------------------------
 
-struct Sum {
+struct SimdSum {
   template <class T>
   static T apply(const T& a, const T& b) {
     return static_cast<T>(a + b);
@@ -107,7 +107,7 @@ struct Sum {
     return T(0);
   }
 };
-struct Product {
+struct SimdProduct {
   template <class T>
   static T apply(const T& a, const T& b) {
     return static_cast<T>(a * b);
@@ -117,13 +117,13 @@ struct Product {
     return T(1);
   }
 };
-struct Minimum {
+struct SimdMinimum {
   template <class T>
   static T apply(const T& a, const T& b) {
     return static_cast<T>(min(a, b));
   }
 };
-struct Maximum {
+struct SimdMaximum {
   template <class T>
   static T apply(const T& a, const T& b) {
     return static_cast<T>(max(a, b));
@@ -166,7 +166,7 @@ MACCORD_UNCHECKED inline T reduce(const T& mine) {
           return carried(reduce_tree<Op, T>(values, active, metal_emulator::simd_width));
         }));
   } else {
-    const Lanes<G, T> lanes(mine);
+    const SimdLanes<G, T> lanes(mine);
     return reduce_tree<Op, T>(lanes.values, lanes.active, G::size);
   }
 }
@@ -174,7 +174,7 @@ MACCORD_UNCHECKED inline T reduce(const T& mine) {
 // The lanes before this one in their order, then this one if `inclusive`.
 template <class G, class Op, bool inclusive, class T>
 MACCORD_UNCHECKED inline T scan(const T& mine) {
-  const Lanes<G, T> lanes(mine);
+  const SimdLanes<G, T> lanes(mine);
   T result = Op::template identity<T>();
   for (uint lane = 0; lane < lanes.me; ++lane) {
     if (lanes.takes_part(lane)) result = Op::template apply<T>(result, brought<T>(lanes.values[lane]));
@@ -205,20 +205,20 @@ MACCORD_UNCHECKED inline T scan(const T& mine) {
   template <class A, class T = exchanged_t<A>>                     \
   MACCORD_UNCHECKED inline T prefix##name(const A& data, ushort argument) { \
     const T mine(data);                                            \
-    const Lanes<G, T> lanes(mine);                                 \
+    const SimdLanes<G, T> lanes(mine);                                 \
     const int me = static_cast<int>(lanes.me), size = G::size;     \
     const int n = argument, from = source;                         \
     (void)me, (void)size, (void)n;                                 \
     if (outside) return mine;                                      \
     return lanes.of(static_cast<uint>(from), #prefix #name);       \
   }
-// Lanes whose source lies outside of their part of `modulo` lanes take it from `filling_data`.
+// SimdLanes whose source lies outside of their part of `modulo` lanes take it from `filling_data`.
 #define MACCORD_FILL(prefix, G, name, sign)                        \
   template <class A, class B, class T = exchanged_t<A>>            \
   MACCORD_UNCHECKED inline T prefix##name(const A& data, const B& filling_data, ushort delta, \
                                           ushort modulo = G::size) { \
     const T mine(data), filling(filling_data);                     \
-    const Lanes<G, T> lanes(mine);                                 \
+    const SimdLanes<G, T> lanes(mine);                                 \
     const uint me = lanes.me;                                      \
     const int size = modulo, within = static_cast<int>(me) % size; \
     const int part = static_cast<int>(me) - within;                \
@@ -226,24 +226,24 @@ MACCORD_UNCHECKED inline T scan(const T& mine) {
     T result = filling;                                            \
     const bool inside = from >= 0 && from < size;                  \
     if (inside) result = lanes.of(static_cast<uint>(part + from), #prefix #name); \
-    const Lanes<G, T> fillings(filling);                           \
+    const SimdLanes<G, T> fillings(filling);                           \
     if (inside) return result;                                     \
     const int wrapped = ((from % size) + size) % size;             \
     return fillings.of(static_cast<uint>(part + wrapped), #prefix #name); \
   }
 
 #define MACCORD_GROUP(prefix, G)                                                             \
-  MACCORD_REDUCTION(prefix, G, sum, Sum)                                                     \
-  MACCORD_REDUCTION(prefix, G, product, Product)                                             \
-  MACCORD_REDUCTION(prefix, G, min, Minimum)                                                 \
-  MACCORD_REDUCTION(prefix, G, max, Maximum)                                                 \
+  MACCORD_REDUCTION(prefix, G, sum, SimdSum)                                                     \
+  MACCORD_REDUCTION(prefix, G, product, SimdProduct)                                             \
+  MACCORD_REDUCTION(prefix, G, min, SimdMinimum)                                                 \
+  MACCORD_REDUCTION(prefix, G, max, SimdMaximum)                                                 \
   MACCORD_BIT_REDUCTION(prefix, G, and, And)                                                 \
   MACCORD_BIT_REDUCTION(prefix, G, or, Or)                                                   \
   MACCORD_BIT_REDUCTION(prefix, G, xor, Xor)                                                 \
-  MACCORD_SCAN(prefix, G, prefix_inclusive_sum, Sum, true)                                   \
-  MACCORD_SCAN(prefix, G, prefix_exclusive_sum, Sum, false)                                  \
-  MACCORD_SCAN(prefix, G, prefix_inclusive_product, Product, true)                           \
-  MACCORD_SCAN(prefix, G, prefix_exclusive_product, Product, false)                          \
+  MACCORD_SCAN(prefix, G, prefix_inclusive_sum, SimdSum, true)                                   \
+  MACCORD_SCAN(prefix, G, prefix_exclusive_sum, SimdSum, false)                                  \
+  MACCORD_SCAN(prefix, G, prefix_inclusive_product, SimdProduct, true)                           \
+  MACCORD_SCAN(prefix, G, prefix_exclusive_product, SimdProduct, false)                          \
   MACCORD_SHUFFLE(prefix, G, broadcast, lane_id, n, false)                                   \
   MACCORD_SHUFFLE(prefix, G, shuffle, lane_id, n, false)                                     \
   MACCORD_SHUFFLE(prefix, G, shuffle_xor, mask, me ^ n, false)                               \
@@ -256,11 +256,11 @@ MACCORD_UNCHECKED inline T scan(const T& mine) {
   template <class A, class T = exchanged_t<A>>                                               \
   MACCORD_UNCHECKED inline T prefix##broadcast_first(const A& data) {                        \
     const T mine(data);                                                                      \
-    const Lanes<G, T> lanes(mine);                                                           \
+    const SimdLanes<G, T> lanes(mine);                                                           \
     return brought<T>(lanes.values[__builtin_ctz(lanes.active)]);                            \
   }
-MACCORD_GROUP(simd_, WholeSimdgroup)
-MACCORD_GROUP(quad_, Quadgroup)
+MACCORD_GROUP(simd_, SimdWhole)
+MACCORD_GROUP(quad_, SimdQuad)
 #undef MACCORD_GROUP
 #undef MACCORD_FILL
 #undef MACCORD_SHUFFLE
@@ -290,14 +290,14 @@ class group_vote {
   static constexpr vote_t mask = (vote_t(1) << G::size) - 1;
   vote_t vote_;
 };
-using simd_vote = group_vote<WholeSimdgroup>;
-using quad_vote = group_vote<Quadgroup>;
+using simd_vote = group_vote<SimdWhole>;
+using quad_vote = group_vote<SimdQuad>;
 
 template <class G>
-struct Votes {
+struct SimdVotes {
   uint yes = 0, active = 0;
-  MACCORD_UNCHECKED explicit Votes(bool mine) {
-    const Lanes<G, uchar> lanes(static_cast<uchar>(mine));
+  MACCORD_UNCHECKED explicit SimdVotes(bool mine) {
+    const SimdLanes<G, uchar> lanes(static_cast<uchar>(mine));
     active = lanes.active;
     for (uint lane = 0; lane < G::size; ++lane) {
       if (lanes.takes_part(lane) && lanes.values[lane]) yes |= 1u << lane;
@@ -307,21 +307,21 @@ struct Votes {
 
 #define MACCORD_VOTES(prefix, G)                                                                  \
   inline prefix##vote prefix##ballot(bool expression) {                                           \
-    return prefix##vote(Votes<G>(expression).yes);                                                \
+    return prefix##vote(SimdVotes<G>(expression).yes);                                                \
   }                                                                                               \
-  inline prefix##vote prefix##active_threads_mask() { return prefix##vote(Votes<G>(true).active); } \
+  inline prefix##vote prefix##active_threads_mask() { return prefix##vote(SimdVotes<G>(true).active); } \
   inline bool prefix##all(bool expression) {                                                      \
-    const Votes<G> votes(expression);                                                             \
+    const SimdVotes<G> votes(expression);                                                             \
     return votes.yes == votes.active;                                                             \
   }                                                                                               \
-  inline bool prefix##any(bool expression) { return Votes<G>(expression).yes != 0; }              \
+  inline bool prefix##any(bool expression) { return SimdVotes<G>(expression).yes != 0; }              \
   inline bool prefix##is_first() {                                                                \
-    const Lanes<G, uchar> lanes(uchar(0));                                                        \
+    const SimdLanes<G, uchar> lanes(uchar(0));                                                        \
     return static_cast<uint>(__builtin_ctz(lanes.active)) == lanes.me;                            \
   }                                                                                               \
   inline bool prefix##is_helper_thread() { return false; }
-MACCORD_VOTES(simd_, WholeSimdgroup)
-MACCORD_VOTES(quad_, Quadgroup)
+MACCORD_VOTES(simd_, SimdWhole)
+MACCORD_VOTES(quad_, SimdQuad)
 #undef MACCORD_VOTES
 
 }  // namespace metal
