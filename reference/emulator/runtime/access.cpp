@@ -31,6 +31,7 @@ struct Step {
   const Region& region;
   std::uintptr_t address;
   const Moment& now;
+  std::size_t size;
   bool write;
   std::uintptr_t pc;
 };
@@ -42,7 +43,7 @@ __attribute__((noinline)) void check_against_atomics(Cell& cell, const Step& ste
   const AtomicCell& all = found->second;
   if (const Access* earlier = race_of(all, step.now, step.write)) {
     const bool wrote = earlier == &all.store || earlier == &all.far_store;
-    report_race(step.region, step.address, *earlier, step.now, wrote, step.write, true, step.pc);
+    report_race(step.region, step.address, step.size, *earlier, step.now, wrote, step.write, true, step.pc);
   }
 }
 
@@ -50,11 +51,11 @@ inline void visit(Cell& cell, const Step& step) {
   const Moment& now = step.now;
   if (!step.write && now.space == threadgroup_space && cell.write.group != now.access.group &&
       state.uninitialized) [[unlikely]] {
-    report_uninitialized(step.region, step.address, step.pc);
+    report_uninitialized(step.region, step.address, step.size, step.pc);
   }
   if (state.races) {
     if (const Access* earlier = race_of(cell, now, step.write)) [[unlikely]] {
-      report_race(step.region, step.address, *earlier, now, earlier == &cell.write, step.write,
+      report_race(step.region, step.address, step.size, *earlier, now, earlier == &cell.write, step.write,
                   false, step.pc);
     }
     if (cell.flags & cell_atomic) [[unlikely]] check_against_atomics(cell, step);
@@ -70,13 +71,13 @@ __attribute__((noinline)) void visit_atomic(Cell& cell, const Step& step) {
   const Moment& now = step.now;
   if (!step.write && now.space == threadgroup_space && cell.write.group != now.access.group &&
       state.uninitialized) {
-    report_uninitialized(step.region, step.address, step.pc);
+    report_uninitialized(step.region, step.address, step.size, step.pc);
   }
   const std::lock_guard<std::mutex> lock(state.atomics_mutex);
   cell.flags |= cell_atomic;
   AtomicCell& all = state.atomics[&cell];
   if (const Access* earlier = race_of(cell, now, step.write); earlier != nullptr && state.races) {
-    report_race(step.region, step.address, *earlier, now, earlier == &cell.write, step.write, true,
+    report_race(step.region, step.address, step.size, *earlier, now, earlier == &cell.write, step.write, true,
                 step.pc);
   }
   if (step.write) {
@@ -162,11 +163,11 @@ void access_shadow(std::uintptr_t address, std::size_t size, bool write, Kind ki
     const std::size_t at = address - reinterpret_cast<std::uintptr_t>(region.allocation.data);
     if (at >= region.allocation.size || size > region.allocation.size - at)
       return report_out_of_bounds(&region, address, size, write, pc);
-    if (write && !region.allocation.writable) return report_read_only(region, address, pc);
+    if (write && !region.allocation.writable) return report_read_only(region, address, size, pc);
     if (region.cells == nullptr) return;
     const Moment now = moment(w, device_space, pc);
     visit_range(region.cells, region.byte_cells, at, size, state.concurrent,
-                {region, address, now, write, pc}, kind);
+                {region, address, now, size, write, pc}, kind);
     return;
   }
   const std::size_t at = address - reinterpret_cast<std::uintptr_t>(w.arena);
@@ -177,7 +178,7 @@ void access_shadow(std::uintptr_t address, std::size_t size, bool write, Kind ki
   const Region* region = w.regions.data();
   while (region->allocation.data != w.arena + owner.begin) ++region;
   const Moment now = moment(w, threadgroup_space, pc);
-  visit_range(w.cells, w.byte_cells, at, size, false, {*region, address, now, write, pc}, kind);
+  visit_range(w.cells, w.byte_cells, at, size, false, {*region, address, now, size, write, pc}, kind);
 }
 
 }  // namespace metal_emulator::checker

@@ -252,14 +252,20 @@ Place place_of(const Access& access, std::uintptr_t near) {
   return {near + static_cast<std::intptr_t>(away), 0, group, unravel(access.thread(), here), {}};
 }
 
+// Bytes of an element; where it is not known, elements are what the access takes them for.
+std::size_t element_size(const Allocation& a, std::size_t access_size) {
+  if (a.element_size > 1 || access_size == 0 || access_size > 16) return a.element_size;
+  return access_size;
+}
+
 void add(const FindingKey& key, const std::string& detail, const Region* region,
-         std::uintptr_t address, const Access* earlier) {
+         std::uintptr_t address, std::size_t access_size, const Access* earlier) {
   add_finding(key, [&] {
     Finding finding{key.kind, detail, place_of(current(), key.pc), earlier != nullptr, {}, "", 0};
     if (earlier != nullptr) finding.other = place_of(*earlier, key.pc);
     if (region != nullptr) {
       const Allocation& a = region->allocation;
-      const auto element = static_cast<int64_t>(a.element_size == 0 ? 1 : a.element_size);
+      const auto element = static_cast<int64_t>(element_size(a, access_size));
       const auto at =
           static_cast<int64_t>(address - reinterpret_cast<std::uintptr_t>(a.data));
       finding.name = a.name;
@@ -301,7 +307,7 @@ void report_out_of_bounds(const Region* region, std::uintptr_t address, std::siz
     // Of an access that begins inside, the first byte that is not.
     if (address >= begin && address < begin + a.size && size > begin + a.size - address)
       address = begin + a.size;
-    const std::size_t element = a.element_size == 0 ? 1 : a.element_size;
+    const std::size_t element = element_size(a, size);
     detail = std::string(a.name) + " has " + std::to_string(a.size / element) +
              (element == 1 ? " bytes" : " elements");
     if (!device) detail += " of threadgroup memory";
@@ -309,23 +315,25 @@ void report_out_of_bounds(const Region* region, std::uintptr_t address, std::siz
     detail = "nothing is bound here";
     region = nullptr;
   }
-  add({kind, pc, 0, region}, detail, region, address, nullptr);
+  add({kind, pc, 0, region}, detail, region, address, size, nullptr);
 }
 
-void report_read_only(const Region& region, std::uintptr_t address, std::uintptr_t pc) {
+void report_read_only(const Region& region, std::uintptr_t address, std::size_t size,
+                      std::uintptr_t pc) {
   if (!state.bounds) return;
   add({"write to read-only memory", pc, 0, &region}, "the parameter is constant or const device",
-      &region, address, nullptr);
+      &region, address, size, nullptr);
 }
 
-void report_uninitialized(const Region& region, std::uintptr_t address, std::uintptr_t pc) {
+void report_uninitialized(const Region& region, std::uintptr_t address, std::size_t size,
+                          std::uintptr_t pc) {
   add({"uninitialized read", pc, 0, &region},
-      "nothing in this threadgroup wrote this element before", &region, address, nullptr);
+      "nothing in this threadgroup wrote this element before", &region, address, size, nullptr);
 }
 
-void report_race(const Region& region, std::uintptr_t address, const Access& earlier,
-                 const Moment& now, bool earlier_wrote, bool write, bool atomic,
-                 std::uintptr_t pc) {
+void report_race(const Region& region, std::uintptr_t address, std::size_t size,
+                 const Access& earlier, const Moment& now, bool earlier_wrote, bool write,
+                 bool atomic, std::uintptr_t pc) {
   const bool apart = earlier.group != now.access.group;
   std::string detail = std::string(earlier_wrote ? "written" : "read") + " by one thread and " +
                        (write ? "written" : "read") + " by another";
@@ -340,7 +348,7 @@ void report_race(const Region& region, std::uintptr_t address, const Access& ear
   const auto away = static_cast<int32_t>(earlier.pc - static_cast<uint32_t>(pc));
   add({apart ? "race between threadgroups" : "race", pc, pc + static_cast<std::intptr_t>(away),
        &region},
-      detail, &region, address, &earlier);
+      detail, &region, address, size, &earlier);
 }
 
 namespace {

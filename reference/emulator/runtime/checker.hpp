@@ -87,10 +87,12 @@ extern thread_local Worker* worker __attribute__((tls_model("initial-exec")));
 
 void report_out_of_bounds(const Region* region, std::uintptr_t address, std::size_t size,
                           bool write, std::uintptr_t pc);
-void report_read_only(const Region& region, std::uintptr_t address, std::uintptr_t pc);
-void report_uninitialized(const Region& region, std::uintptr_t address, std::uintptr_t pc);
-void report_race(const Region& region, std::uintptr_t address, const Access& earlier,
-                 const Moment& now, bool earlier_wrote, bool write, bool atomic,
-                 std::uintptr_t pc);
+void report_read_only(const Region& region, std::uintptr_t address, std::size_t size,
+                      std::uintptr_t pc);
+void report_uninitialized(const Region& region, std::uintptr_t address, std::size_t size,
+                          std::uintptr_t pc);
+void report_race(const Region& region, std::uintptr_t address, std::size_t size,
+                 const Access& earlier, const Moment& now, bool earlier_wrote, bool write,
+                 bool atomic, std::uintptr_t pc);
 
 }  // namespace metal_emulator::checker
