@@ -277,7 +277,11 @@ struct packed_vec : vector_storage<T, n> {
   using value_type = T;
   MACCORD_CONSTRUCTORS(packed_vec)
   constexpr packed_vec(const vec<T, n>& value) : packed_vec(value, Components{}) {}
-  constexpr operator vec<T, n>() const { return vec<T, n>(*this); }
+  constexpr operator vec<T, n>() const {
+    vec<T, n> result{};
+    result.whole = this->whole;
+    return result;
+  }
 };
 #undef MACCORD_CONSTRUCTORS
 

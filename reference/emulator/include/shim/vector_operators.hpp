@@ -7,12 +7,22 @@
 
 namespace metal {
 
+// Of a shift count only as many low bits count as the component's width needs.
+template <int bits, class T>
+constexpr T low_bits(T count) {
+  return static_cast<T>(count & static_cast<T>(bits - 1));
+}
+
 #define MACCORD_ARITHMETIC(op)                                                                  \
+  MACCORD_BINARY(op, a.all[i] op b.all[i])
+#define MACCORD_SHIFT(op)                                                                       \
+  MACCORD_BINARY(op, a.all[i] op low_bits<sizeof(T) * 8>(b.all[i]))
+#define MACCORD_BINARY(op, expression)                                                          \
   template <class A, class B, class V = common_vector<A, B>>                                    \
   constexpr V operator op(const A& left, const B& right) {                                      \
     using T = typename V::value_type;                                                           \
     const V a(left), b(right);                                                                  \
-    return generate<V>([&](int i) { return static_cast<T>(a.all[i] op b.all[i]); });            \
+    return generate<V>([&](int i) { return static_cast<T>(expression); });                       \
   }                                                                                             \
   template <class A, class B, class V = vector_of<A>,                                           \
             std::enable_if_t<std::is_same_v<common_vector<A, B>, V>, int> = 0>                  \
@@ -27,9 +37,11 @@ MACCORD_ARITHMETIC(%)
 MACCORD_ARITHMETIC(&)
 MACCORD_ARITHMETIC(|)
 MACCORD_ARITHMETIC(^)
-MACCORD_ARITHMETIC(<<)
-MACCORD_ARITHMETIC(>>)
+MACCORD_SHIFT(<<)
+MACCORD_SHIFT(>>)
+#undef MACCORD_SHIFT
 #undef MACCORD_ARITHMETIC
+#undef MACCORD_BINARY
 
 #define MACCORD_COMPARISON(op)                                                                  \
   template <class A, class B, class V = common_vector<A, B>>                                    \
