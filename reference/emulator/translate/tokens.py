@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from reference.emulator.errors import EmulatorError
+from reference.emulator.errors import CompileError
 
 _TOKEN = re.compile(
     r"""
@@ -68,5 +68,5 @@ def significant(tokens: list[Token]) -> list[int]:
     return [i for i, t in enumerate(tokens) if t.kind not in ("space", "newline", "directive")]
 
 
-def unsupported(construct: str, token: Token) -> EmulatorError:
-    return EmulatorError(f"{place(token)}: {construct} is not supported by the emulator")
+def unsupported(construct: str, token: Token) -> CompileError:
+    return CompileError(f"{place(token)}: {construct} is not supported by the emulator")
