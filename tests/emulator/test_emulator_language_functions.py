@@ -90,7 +90,7 @@ CASES = [
     pairs("copysign", [3, 5, 5.5, 7, NAN, 1, 0], y=array([5, 3, 2, 7, 7, 1, 5])),
     pairs(
         "divide",
-        [np.float32(3) / np.float32(5), np.float32(5) / np.float32(3), -2.75, NAN] + [NAN, 1, -0.0],
+        [np.float32(3) / np.float32(5), np.float32(5) / np.float32(3), -2.75, NAN, NAN, 1, -0.0],
     ),
     pairs("fdim", [0, 2, 0, NAN, NAN, 0, 0]),
     pairs("fmax", [5, 5, 2, 7, 7, 1, 5]),  # of a number and a NaN the number
@@ -146,8 +146,15 @@ CASES = [
         "math_constants",
         "6.5",
         array(
-            [math.pi, math.log(2), 1 / math.log(2), math.sqrt(2), np.float16(math.pi)]
-            + [np.finfo(np.float32).max, INF]
+            [
+                math.pi,
+                math.log(2),
+                1 / math.log(2),
+                math.sqrt(2),
+                np.float16(math.pi),
+                np.finfo(np.float32).max,
+                INF,
+            ]
         ),
     ),
     values("common_clamp", "6.2", [-3, -1, 0.5, 2, 9, INF], [-1, -1, 0.5, 2, 2, 2]),

@@ -1,4 +1,4 @@
-"""What threads of a simdgroup, quadgroup and threadgroup do together (specification, 2.4, 6.7, 6.9).
+"""What threads do together (specification, sections 2.4, 6.7 and 6.9).
 
 Lane i of a simdgroup binds VALUES[i]; expected values are worked out lane by lane from the text.
 """
@@ -100,7 +100,7 @@ CASES = [
         (VECTORS,),
         threads=32,
     ),
-    # A sum of 2048 and 31 ones: halves above 2048 are even, so that at most some of them count.
+    # The last lane has no lane above it and keeps its own value.
     Case(
         "bfloat_through_a_simdgroup",
         "6.9.2",
@@ -273,7 +273,7 @@ def test_sum_of_halves_is_rounded_at_each_step() -> None:
     out = np.zeros_like(ones)
     run("reduction_of_half_rounds", [out, ones], threads=32)
     assert len(set(out.tolist())) == 1
-    # In a tree only the partner of 2048 is lost in each of the steps: 2048 + 2 + 4 + 8 + 16.
+    # One that meets 2048 is lost, pairs of them are not: which depends on the order of the sum.
     assert 2048 < out[0] <= 2080 and out[0] % 2 == 0
 
 

@@ -291,8 +291,19 @@ CASES = [
         "limits_of_floats",
         "6.1, 6.5",
         array(
-            [65504, 2**-10, 2**-14, 255 * 2.0**120, 2**-7, np.finfo(np.float32).min, INF]
-            + [2**-23, 65504, 1, 2**-24]
+            [
+                65504,
+                2**-10,
+                2**-14,
+                255 * 2.0**120,
+                2**-7,
+                np.finfo(np.float32).min,
+                INF,
+                2**-23,
+                65504,
+                1,
+                2**-24,
+            ]
         ),
     ),
     Case("enumerations_and_unions", "2.12", array([44, 1, 0x3F800000], np.uint32)),
