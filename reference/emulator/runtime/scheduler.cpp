@@ -58,7 +58,7 @@ void Worker::begin_launch(const Task& task) {
 
 // The lane or simdgroup of `mask` that runs next: the one after `after`, in a circle; with a
 // schedule seed, any.
-uint32_t Worker::choose(uint32_t mask, uint32_t after) {
+inline uint32_t Worker::choose(uint32_t mask, uint32_t after) {
   if (random_ == 0) {
     const uint32_t later = after >= 31 ? 0 : mask & (~uint32_t{0} << (after + 1));
     return lowest(later != 0 ? later : mask);
@@ -233,7 +233,15 @@ void Worker::release_barrier(const Thread& last) {
 // ---- fibers -------------------------------------------------------------------------------------
 
 void Worker::wait(Thread& thread) {
-  Thread* other = next();
+  Simdgroup& own = simdgroups_[last_simdgroup_];
+  Thread* other;
+  if (random_ == 0 && own.ready != 0) {  // next(), for what happens at nearly every simd function
+    const uint32_t lane = choose(own.ready, thread.position.thread_index_in_simdgroup);
+    own.ready &= ~(1u << lane);
+    other = &threads_[last_simdgroup_ * simd_width + lane];
+  } else {
+    other = next();
+  }
   if (other == &thread) return;
   running_ = other;
   current_position = &other->position;
