@@ -16,6 +16,7 @@ CHECK_FLAGS = (
     "-fno-tree-vectorize",
     "-fno-tree-loop-distribute-patterns",
     "-fno-aggressive-loop-optimizations",
+    "-ftrivial-auto-var-init=zero",  # see thread_memory.py
     "-fno-plt",
     "-g1",
 )
