@@ -125,16 +125,15 @@ def metal_kernel(
         for input_name, (array, memory) in zip(input_names, strided, strict=True):
             encoder.set_buffer(memory, index=index)
             index += 1
-            for suffix, value in _shape_arguments(input_name, array, source):
-                del suffix
+            for _, value in _shape_arguments(input_name, array, source):
                 encoder.set_bytes(value, index)
                 index += 1
         for output in outputs:
             encoder.set_buffer(output.reshape(-1), index=index)
             index += 1
         # As MLX, a threadgroup larger than the grid is cut to it.
-        size = tuple(min(t, max(g, 1)) for t, g in zip(threadgroup, grid, strict=True))
-        encoder.dispatch_threads(tuple(grid), (size[0], size[1], size[2]))
+        x, y, z = (min(t, max(g, 1)) for t, g in zip(threadgroup, grid, strict=True))
+        encoder.dispatch_threads((grid[0], grid[1], grid[2]), (x, y, z))
         if any(_is_mlx(v) for v in (*inputs, *output_dtypes)):
             return [_to_mlx(output) for output in outputs]
         return list(outputs)
@@ -210,7 +209,7 @@ def _shape_arguments(name: str, array: Array, source: str) -> list[tuple[str, ND
     if array.ndim == 0:
         return []
     strides = [s // array.itemsize for s in array.strides]
-    values = {
+    values: dict[str, NDArray[Any]] = {
         "shape": np.array(array.shape, np.int32),
         "strides": np.array(strides, np.int64),
         "ndim": np.array(array.ndim, np.int32),
@@ -263,19 +262,15 @@ def _dtype(value: Any) -> np.dtype[Any]:
     if isinstance(text, str) and text == "bfloat16":
         return np.dtype(ml_dtypes.bfloat16)
     named: DTypeLike = "bool" if text == "bool_" else text
-    return np.dtype(named)
+    dtype: np.dtype[Any] = np.dtype(named)
+    return dtype
 
 
 def _to_numpy(value: Any) -> Array:
     if not _is_mlx(value):
-        array = np.asarray(value)
-        if isinstance(value, float):
-            return array.astype(np.float32)
-        return (
-            array.astype(np.int32)
-            if isinstance(value, int) and array.ndim == 0 and not (isinstance(value, bool))
-            else array
-        )
+        # Python's numbers become what MLX makes of them.
+        kinds = {bool: np.bool_, int: np.int32, float: np.float32}
+        return np.asarray(value, kinds.get(type(value)))
     if str(value.dtype).endswith("bfloat16"):
         mx = sys.modules["mlx.core"]
         return np.array(value.view(mx.uint16), copy=None).view(ml_dtypes.bfloat16)

@@ -265,7 +265,6 @@ def block_sort(rng: np.random.Generator, dtype: str, check: str | None) -> Any:
 
 @case("gemv", "gemv")
 def gemv(rng: np.random.Generator, dtype: str, check: str | None) -> Any:
-    import mlx.core as mx
 
     rows, columns = int(rng.integers(1, 40)), int(rng.integers(1, 300))
     matrix = rng.normal(size=(rows, columns)).astype(dtype_of(dtype))
@@ -320,6 +319,75 @@ def affine_qmv(rng: np.random.Generator, dtype: str, check: str | None) -> Any:
     wide = [array.astype(mx.float32) for array in (to_mlx(x), scales, biases)]
     expected = mx.quantized_matmul(wide[0], w, wide[1], wide[2], True, group, bits)
     return out, from_mlx(expected), columns
+
+
+@case("quantized", "affine_qmm_t", ("float32", "float16"))
+def affine_qmm_t(rng: np.random.Generator, dtype: str, check: str | None) -> Any:
+    """A matrix of 8x8 simdgroup matrices, rows at the edge included."""
+    import mlx.core as mx
+
+    tokens, rows, columns = int(rng.integers(1, 70)), 32 * int(rng.integers(1, 3)), 128
+    kind = dtype_of(dtype)
+    weight = to_mlx(rng.normal(size=(rows, columns)).astype(kind))
+    w, scales, biases = mx.quantize(weight, group_size=64, bits=4)
+    x = rng.normal(size=(tokens, columns)).astype(kind)
+    out = np.zeros((tokens, rows), kind)
+    arguments = {
+        "w": np.array(w),
+        "scales": from_mlx(scales).astype(kind),
+        "biases": from_mlx(biases).astype(kind),
+        "x": x,
+        "y": out,
+        "K": np.int32(columns),
+        "N": np.int32(rows),
+        "M": np.int32(tokens),
+    }
+    function = f"affine_qmm_t<{METAL_TYPES[dtype]}, 64, 4, true, false>"
+    groups = (rows // 32, (tokens + 31) // 32, 1)
+    run("quantized", function, arguments, groups, (32, 2, 2), check=check)
+    wide = [array.astype(mx.float32) for array in (to_mlx(x), scales, biases)]
+    expected = mx.quantized_matmul(wide[0], w, wide[1], wide[2], True, 64, 4)
+    # The kernel rounds each dequantised weight to the dtype before it multiplies.
+    return out, from_mlx(expected), columns if dtype == "float32" else 2**13
+
+
+@case("steel/attn/kernels/steel_attention", "attention", ("float32", "float16"))
+def steel_attention(rng: np.random.Generator, dtype: str, check: str | None) -> Any:
+    """Prefill attention with 8x8 simdgroup matrices, causal or not."""
+    import mlx.core as mx
+
+    heads, size, length = 2, 64, int(rng.integers(33, 100))
+    kind = dtype_of(dtype)
+    q, k, v = (rng.normal(size=(1, heads, length, size)).astype(kind) for _ in range(3))
+    out = np.zeros_like(q)
+    scale, causal = size**-0.5, bool(rng.integers(2))
+    blocks = (length + 31) // 32
+    names = ["B", "H", "D", "qL", "kL", "gqa_factor"]
+    rest = ["NQ", "NK", "NQ_aligned", "NK_aligned", "qL_rem", "kL_rem", "qL_off"]
+    fields = [(n, "i4") for n in names] + [("scale", "f4")] + [(n, "i4") for n in rest]
+    strides = [(f"{n}_strides", "i8", (3,)) for n in "QKVO"]
+    params = np.zeros(1, np.dtype([*fields, *strides]))
+    whole = length // 32
+    values = (1, heads, size, length, length, 1, scale, blocks, blocks, whole, whole)
+    stride = (heads * length * size, length * size, size)
+    params[0] = (*values, length % 32, length % 32, 0, stride, stride, stride, stride)
+    constants: dict[str | int, Any] = {
+        "align_Q": length % 32 == 0,
+        "align_K": length % 32 == 0,
+        "has_mask": False,
+        "do_causal": causal,
+        "has_sinks": False,
+        "save_lse": False,
+    }
+    arguments = {"Q": q, "K": k, "V": v, "O": out, "params": params}
+    function = f"attention<{METAL_TYPES[dtype]}, 32, 32, 64, 64, 4, 1>"
+    groups = (blocks, heads, 1)
+    header = "steel/attn/kernels/steel_attention"
+    run(header, function, arguments, groups, (32, 4, 1), constants, check)
+    expected = mx.fast.scaled_dot_product_attention(
+        *map(to_mlx, (q, k, v)), scale=scale, mask="causal" if causal else None
+    )
+    return out, from_mlx(expected), length if dtype == "float32" else 2**13
 
 
 @case("quantized", "affine_dequantize")
@@ -386,40 +454,63 @@ def difference(actual: Any, expected: Any, dtype: str, terms: int) -> tuple[floa
     return float(np.max(np.abs(actual - expected), initial=0.0)), bound
 
 
+def compare(one: Case, shapes: int) -> tuple[dict[str, bool], float, str]:
+    """What became of a case over its dtypes and `shapes` seeds, the largest difference as a part
+    of its bound, and the first error."""
+    marks = {"compiles": True, "runs": True, "agrees": True}
+    worst, first_error = 0.0, ""
+    for dtype in one.dtypes:
+        for seed in range(shapes):
+            try:
+                actual, expected, terms = one.call(np.random.default_rng(seed), dtype, None)
+            except EmulatorError as error:
+                marks["runs"] = marks["agrees"] = False
+                marks["compiles"] &= "does not compile" not in str(error)
+                first_error = first_error or str(error).splitlines()[0][:100]
+                break
+            found, bound = difference(actual, expected, dtype, terms)
+            marks["agrees"] &= found <= bound
+            if found > 0:
+                worst = max(worst, found / bound if bound > 0 else float("inf"))
+    return marks, worst, first_error
+
+
+def findings(one: Case) -> list[str]:
+    """What the safety modes report for a case, one entry a line of MLX's source."""
+    found = set()
+    for dtype in one.dtypes:
+        try:
+            one.call(np.random.default_rng(99), dtype, "bounds,races,uninitialized")
+        except CheckError as error:
+            for f in error.findings:
+                found.add(f"{f.kind} of {f.where.split('[')[0]}, {Path(f.file).name}:{f.line}")
+        except EmulatorError as error:
+            found.add(str(error).splitlines()[0][:90])
+    return sorted(found)
+
+
 def main() -> int:
-    """Prints the table: a row for each kernel."""
-    shapes = 5
+    """Prints the table, a row for each kernel; 1 if one does not agree."""
+    titles = ("header", "kernel", "dtypes", "compiles", "runs", "agrees", "difference / bound")
+    print("|", " | ".join((*titles, "safety modes")), "|")
+    print("|" + "---|" * (len(titles) + 1))
     failures = 0
-    print("| header | kernel | dtypes | compiles | runs | agrees | largest difference / bound |"
-          " safety modes |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|")
+    wanted = sys.argv[1:]
     for one in CASES:
-        compiles = runs = agrees = True
-        worst, note, findings = 0.0, "", set()
-        for dtype in one.dtypes:
-            for seed in range(shapes):
-                try:
-                    result = one.call(np.random.default_rng(seed), dtype, None)
-                    found, bound = difference(result[0], result[1], dtype, result[2])
-                    worst = max(worst, found / bound if bound else found and float("inf"))
-                    agrees = agrees and found <= bound
-                except EmulatorError as error:
-                    runs = agrees = False
-                    compiles = compiles and "does not compile" not in str(error)
-                    note = str(error).splitlines()[0][:100]
-                    break
-            if runs:
-                try:
-                    one.call(np.random.default_rng(99), dtype, "bounds,races,uninitialized")
-                except CheckError as error:
-                    findings |= {f"{f.kind} {f.where.split('[')[0]} {Path(f.file).name}:{f.line}"
-                                 for f in error.findings}  # fmt: skip
-                except EmulatorError as error:
-                    findings.add(str(error).splitlines()[0][:90])
-        failures += not agrees
-        marks = " | ".join("yes" if ok else "no" for ok in (compiles, runs, agrees))
-        print(f"| {one.header}.h | {one.kernel} | {', '.join(one.dtypes)} | {marks} |"
-              f" {worst:.2f} | {'; '.join(sorted(findings)) or 'nothing'} {note} |", flush=True)  # fmt: skip
+        if wanted and one.kernel not in wanted:
+            continue
+        marks, worst, error = compare(one, shapes=5)
+        failures += not marks["agrees"]
+        reported = "; ".join(findings(one)) or "nothing" if marks["runs"] else error
+        cells = (
+            f"`{one.header}.h`",
+            f"`{one.kernel}`",
+            ", ".join(one.dtypes),
+            *("yes" if mark else "no" for mark in marks.values()),
+            f"{worst:.2f}",
+            reported,
+        )
+        print("|", " | ".join(cells), "|", flush=True)
     return 1 if failures else 0
 
 

@@ -69,7 +69,9 @@ def test_an_input_is_made_row_contiguous_unless_told_otherwise() -> None:
 
 
 def test_atomic_outputs_begin_at_init_value() -> None:
-    source = "atomic_fetch_add_explicit(&out[inp[thread_position_in_grid.x]], 1, memory_order_relaxed);"  # noqa: E501
+    source = (
+        "atomic_fetch_add_explicit(&out[inp[thread_position_in_grid.x]], 1, memory_order_relaxed);"
+    )
     kernel = metal_kernel("histogram", ["inp"], ["out"], source, atomic_outputs=True)
     x = np.random.default_rng(1).integers(0, 7, 1000).astype(np.int32)
     (out,) = kernel(
