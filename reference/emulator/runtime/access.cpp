@@ -116,7 +116,7 @@ void split(Cell& cell, Cell* bytes) {
 
 // Visits the cells of `size` bytes, `at` bytes behind the first cell.
 inline void visit_range(Cell* cells, Cell* byte_cells, std::size_t at, std::size_t size,
-                        bool locked, Step step, Kind kind) {
+                        bool locked, Step& step, Kind kind) {
   const std::size_t end = at + size;
   while (at < end) {
     Cell& cell = cells[at / 4];
@@ -166,8 +166,8 @@ void access_shadow(std::uintptr_t address, std::size_t size, bool write, Kind ki
     if (write && !region.allocation.writable) return report_read_only(region, address, size, pc);
     if (region.cells == nullptr) return;
     const Moment now = moment(w, device_space, pc);
-    visit_range(region.cells, region.byte_cells, at, size, state.concurrent,
-                {region, address, now, size, write, pc}, kind);
+    Step step{region, address, now, size, write, pc};
+    visit_range(region.cells, region.byte_cells, at, size, state.concurrent, step, kind);
     return;
   }
   const std::size_t at = address - reinterpret_cast<std::uintptr_t>(w.arena);
@@ -177,8 +177,13 @@ void access_shadow(std::uintptr_t address, std::size_t size, bool write, Kind ki
     return report_out_of_bounds(nullptr, address, size, write, pc);
   const Region* region = w.regions.data();
   while (region->allocation.data != w.arena + owner.begin) ++region;
+  if (!state.watched) return;
   const Moment now = moment(w, threadgroup_space, pc);
-  visit_range(w.cells, w.byte_cells, at, size, false, {*region, address, now, size, write, pc}, kind);
+  Step step{*region, address, now, size, write, pc};
+  if (size == 4 && at % 4 == 0 && kind == plain && w.cells[at / 4].flags == 0)
+    visit(w.cells[at / 4], step);
+  else
+    visit_range(w.cells, w.byte_cells, at, size, false, step, kind);
 }
 
 }  // namespace metal_emulator::checker

@@ -14,18 +14,19 @@ void access_shadow(std::uintptr_t address, std::size_t size, bool write, Kind ki
 
 // Whether a plain access changes nothing. Asked without the lock of the cell: what makes it true
 // was written by this thread, or holds until the next barrier.
-inline bool settled(const Cell& cell, const Worker& w, Space space, bool write) {
+inline bool settled(const Cell& cell, Worker& w, Space space, bool write) {
   if (cell.flags != 0) return false;
   if (!write && cell.shared == w.clock[space].stretch) return true;
-  const Access me{w.group, w.clock[space].when(current_position->thread_index_in_threadgroup), 0};
+  if (w.known != current_position) w.look_up();
+  const Access& me = w.me[space];
   if (write) return cell.write.same_as(me) && cell.read.group == 0;
-  return cell.read.same_as(me) || cell.shared == stretch_of_simdgroup(me) ||
-         cell.write.same_as(me) || (space == device_space && cell.shared == state.stretch);
+  return cell.shared == w.stretch[space] || cell.read.same_as(me) || cell.write.same_as(me) ||
+         (space == device_space && cell.shared == state.stretch);
 }
 
 // The same of all cells of `size` bytes, `at` bytes behind the first cell.
 inline bool settled(const Cell* cells, const Cell* byte_cells, std::size_t at, std::size_t size,
-                    const Worker& w, Space space, bool write) {
+                    Worker& w, Space space, bool write) {
   if (size % 4 == 0 && at % 4 == 0) {
     for (std::size_t word = 0; word < size / 4; ++word)
       if (!settled(cells[at / 4 + word], w, space, write)) return false;
@@ -46,7 +47,7 @@ __attribute__((noinline)) void watched_access(std::uintptr_t address, std::uintp
   const std::size_t bytes = size != 0 ? size : any_size;
   const std::size_t offset = address - reinterpret_cast<std::uintptr_t>(state.memory);
   const Window& window = state.windows[offset >> state.slot_bits];
-  const Worker& w = *worker;
+  Worker& w = *worker;
   if (window.cells != nullptr) {
     const std::size_t at = address - window.begin;
     if (at < window.size && bytes <= window.size - at &&
@@ -56,7 +57,7 @@ __attribute__((noinline)) void watched_access(std::uintptr_t address, std::uintp
     const std::size_t at = address - reinterpret_cast<std::uintptr_t>(w.arena);
     const std::size_t page = at / page_bytes;
     if (page < w.pages.size() && at >= w.pages[page].begin && at + bytes <= w.pages[page].end &&
-        settled(w.cells, w.byte_cells, at, bytes, w, threadgroup_space, write))
+        (!state.watched || settled(w.cells, w.byte_cells, at, bytes, w, threadgroup_space, write)))
       return;
   }
   access_shadow(address, bytes, write, plain, pc);

@@ -97,7 +97,6 @@ void launch_begin(Launch& launch) {
   state.stretch = stretch_of_launch(state.first_group);
   const Size3& groups = launch.threadgroups_per_grid;
   last_group += groups.x * groups.y * groups.z;
-  const bool watched = state.races || state.uninitialized;
   for (Region& region : state.regions) region = {};
   for (std::size_t i = 0; i < launch.buffer_count && i < max_buffers; ++i) {
     Allocation& buffer = launch.buffers[i];
@@ -107,7 +106,7 @@ void launch_begin(Launch& launch) {
       Region& region = state.regions[home];
       if (buffer.writable && !region.allocation.writable) {
         region.allocation.writable = true;
-        if (watched) give_cells(region, slot_cells[home]);
+        if (state.watched) give_cells(region, slot_cells[home]);
       }
       buffer.data = region.allocation.data + (buffer.data - caller_data[home]);
       continue;
@@ -119,7 +118,7 @@ void launch_begin(Launch& launch) {
     buffer.data = copy;
     Region& region = state.regions[i];
     region.allocation = buffer;
-    if (buffer.writable && watched) give_cells(region, slot_cells[i]);
+    if (buffer.writable && state.watched) give_cells(region, slot_cells[i]);
   }
   for (std::size_t i = 0; i < max_buffers; ++i) {
     const Allocation& a = state.regions[i].allocation;
@@ -187,6 +186,7 @@ void register_memory(Worker& w, const Allocation* memory, std::size_t count) {
 }
 
 void pass_threadgroup_barrier(Worker& w, Space space) {
+  w.known = nullptr;
   Clock& clock = w.clock[space];
   clock.base = w.counter;
   clock.stretch = stretch_of_threadgroup(w.group, clock.base);
@@ -222,6 +222,7 @@ void simdgroup_meeting(uint32_t index, uint32_t simdgroup, uint32_t, int scope_f
   if (scope_flags <= 0) return;
   Worker& w = *state.workers[index];
   ++w.counter;
+  w.known = nullptr;
   for (const Space space : {device_space, threadgroup_space})
     if (scope_flags >> space & 1) w.clock[space].simdgroup[simdgroup] = w.counter;
 }
@@ -379,6 +380,7 @@ const Hooks* checker_start(const char* checks) {
   state.bounds = checker::asked(checks, "bounds");
   state.races = checker::asked(checks, "races");
   state.uninitialized = checker::asked(checks, "uninitialized");
+  state.watched = state.races || state.uninitialized;
   if (state.memory == nullptr) checker::reserve_slots();
   return &checker::table;
 }

@@ -47,6 +47,9 @@ struct Page {
 };
 
 struct Worker {
+  const Position* known;        // whose `me` and `stretch` these are, null after a barrier
+  Access me[2];                 // by Space, as `stretch`
+  Stretch stretch[2];           // of its simdgroup
   uint32_t index, group;        // number of the threadgroup over all launches
   uint32_t counter;             // of barriers in this threadgroup, of both kinds
   Clock clock[2];               // by Space
@@ -55,6 +58,15 @@ struct Worker {
   Cell* byte_cells;
   std::vector<Region> regions;  // of threadgroup memory
   std::vector<Page> pages;      // of the arena
+
+  // Sets `me` and `stretch` for the running thread, which stays the same for many accesses.
+  void look_up() {
+    known = current_position;
+    for (const Space space : {device_space, threadgroup_space}) {
+      me[space] = {group, clock[space].when(known->thread_index_in_threadgroup), 0};
+      stretch[space] = stretch_of_simdgroup(me[space]);
+    }
+  }
 };
 
 // A buffer in its slot, in short. Without cells all that matters of a read is where it is.
@@ -67,6 +79,7 @@ struct Window {
 
 struct State {
   bool bounds, races, uninitialized;
+  bool watched;                 // races or uninitialized: accesses leave a note
   bool concurrent;              // several workers share the cells of buffers
   uint32_t slot_bits;
   unsigned char* memory;        // slot 0
