@@ -258,11 +258,10 @@ def _is_mlx(value: Any) -> bool:
 
 def _dtype(value: Any) -> np.dtype[Any]:
     """The NumPy dtype of an MLX or NumPy dtype."""
-    text = str(value).rpartition(".")[2] if _is_mlx(value) else value
-    if isinstance(text, str) and text == "bfloat16":
-        return np.dtype(ml_dtypes.bfloat16)
-    named: DTypeLike = "bool" if text == "bool_" else text
-    dtype: np.dtype[Any] = np.dtype(named)
+    name: DTypeLike = str(value).rpartition(".")[2] if _is_mlx(value) else value
+    if isinstance(name, str) and name == "bfloat16":
+        name = ml_dtypes.bfloat16
+    dtype: np.dtype[Any] = np.dtype("bool" if name == "bool_" else name)
     return dtype
 
 

@@ -144,7 +144,8 @@ def test_a_kernel_in_a_namespace_is_instantiated() -> None:
 def test_lines_stay_where_they_were() -> None:
     source = HEAD + (
         "template <typename T>\nT id(T x) { return x; }\n#define BIG \\\n  one\n\n"
-        "kernel void k(device int* out) {\n  threadgroup int a[4];\n  out[0] = id(a[0]) + oops;\n}\n"
+        "kernel void k(device int* out) {\n  threadgroup int a[4];\n"
+        "  out[0] = id(a[0]) + oops;\n}\n"
     )
     library = Library(source, name="lines.metal")
     with pytest.raises(CompileError, match=r"lines\.metal:10:.*oops"):
