@@ -116,7 +116,11 @@ class _Host:
     def launch(self, request: LaunchRequest) -> str:
         ends: list[int] = []
         size = _GAP
-        for buffer in request.buffers:
+        for i, buffer in enumerate(request.buffers):
+            home = _home(buffer, request.buffers[:i])
+            if home is not None:  # an array that is bound twice is one memory
+                ends.append(ends[home] + _address(buffer) - _address(request.buffers[home]))
+                continue
             ends.append(size)
             size += (buffer.data.nbytes + _GAP - 1) // _GAP * _GAP + _GAP
         shared = self.memory.view(size)
@@ -175,6 +179,19 @@ class _Host:
                 raise EOFError
             data += part
         return data
+
+
+def _address(buffer: Buffer) -> int:
+    return buffer.data.ctypes.data
+
+
+def _home(buffer: Buffer, before: Sequence[Buffer]) -> int | None:
+    """Which of the buffers `before` holds all of `buffer`."""
+    first, last = _address(buffer), _address(buffer) + buffer.data.nbytes
+    for i, other in enumerate(before):
+        if _address(other) <= first < last <= _address(other) + other.data.nbytes:
+            return i
+    return None
 
 
 class _SharedMemory:

@@ -87,7 +87,9 @@ class PlantedBug:
         if "memory" in launch:
             encoder.set_threadgroup_memory_length(int(launch["memory"].split()[1]), 0)
         try:
-            encoder.dispatch_threads((int(launch["grid"]), 1, 1), (int(launch["threadgroup"]), 1, 1))
+            encoder.dispatch_threads(
+                (int(launch["grid"]), 1, 1), (int(launch["threadgroup"]), 1, 1)
+            )
         except CheckError as error:
             return error.findings, arrays
         return [], arrays
