@@ -73,7 +73,7 @@ inline bool atomic_compare_exchange_weak_explicit(volatile atomic<T>* object,
 
 // Replaces the value x by f(x); returns x.
 template <class T, class F>
-inline T update(volatile atomic<T>* object, F f) {
+inline T update_atomic(volatile atomic<T>* object, F f) {
   auto bits = __atomic_load_n(&object->bits, __ATOMIC_RELAXED);
   while (!__atomic_compare_exchange_n(&object->bits, &bits,
                                       bits_of_value<T>(f(value_of_bits<T>(bits))), false,
@@ -94,10 +94,10 @@ inline T atomic_fetch_sub_explicit(volatile atomic<T>* object, not_deduced<T> x,
   return __atomic_fetch_sub(&object->bits, x, __ATOMIC_RELAXED);
 }
 inline float atomic_fetch_add_explicit(volatile atomic<float>* object, float x, memory_order) {
-  return update(object, [x](float old) { return old + x; });
+  return update_atomic(object, [x](float old) { return old + x; });
 }
 inline float atomic_fetch_sub_explicit(volatile atomic<float>* object, float x, memory_order) {
-  return update(object, [x](float old) { return old - x; });
+  return update_atomic(object, [x](float old) { return old - x; });
 }
 template <class T, std::enable_if_t<is_word<T>, int> = 0>
 inline T atomic_fetch_and_explicit(volatile atomic<T>* object, not_deduced<T> x, memory_order) {
@@ -113,18 +113,18 @@ inline T atomic_fetch_xor_explicit(volatile atomic<T>* object, not_deduced<T> x,
 }
 template <class T, std::enable_if_t<is_word<T>, int> = 0>
 inline T atomic_fetch_min_explicit(volatile atomic<T>* object, not_deduced<T> x, memory_order) {
-  return update(object, [x](T old) { return x < old ? x : old; });
+  return update_atomic(object, [x](T old) { return x < old ? x : old; });
 }
 template <class T, std::enable_if_t<is_word<T>, int> = 0>
 inline T atomic_fetch_max_explicit(volatile atomic<T>* object, not_deduced<T> x, memory_order) {
-  return update(object, [x](T old) { return old < x ? x : old; });
+  return update_atomic(object, [x](T old) { return old < x ? x : old; });
 }
 // 64 bits: without a result (section 6.15.4.6).
 inline void atomic_min_explicit(volatile atomic<ulong>* object, ulong x, memory_order) {
-  update(object, [x](ulong old) { return x < old ? x : old; });
+  update_atomic(object, [x](ulong old) { return x < old ? x : old; });
 }
 inline void atomic_max_explicit(volatile atomic<ulong>* object, ulong x, memory_order) {
-  update(object, [x](ulong old) { return old < x ? x : old; });
+  update_atomic(object, [x](ulong old) { return old < x ? x : old; });
 }
 
 }  // namespace metal

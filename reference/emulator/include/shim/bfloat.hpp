@@ -1,6 +1,6 @@
 // bfloat: the upper half of a float (specification, section 2.1), rounded to nearest even after
 // each operation. As in Metal it converts implicitly to float only, and only integers convert
-// implicitly to it, so that `condition ? value : 0.0f` is a float and `condition ? value : 0` is not.
+// implicitly to it, so that `condition ? value : 0.0f` is a float and with `: 0` it is not.
 #pragma once
 #pragma GCC system_header
 
@@ -64,18 +64,18 @@ using bfloat_result = std::enable_if_t<
                            (std::is_same_v<B, bfloat> || std::is_integral_v<B>),
                        bfloat, float>>;
 
-#define MACCORD_ARITHMETIC(op)                                                       \
-  template <class A, class B, class R = bfloat_result<A, B>>                         \
-  constexpr R operator op(A a, B b) {                                                \
-    return R(static_cast<float>(R(a)) op static_cast<float>(R(b)));                  \
-  }                                                                                  \
-  template <class B, class R = bfloat_result<bfloat, B>>                             \
-  constexpr bfloat& operator op##=(bfloat& a, B b) {                                 \
-    return a = bfloat(a op b);                                                       \
-  }                                                                                  \
-  template <class A, std::enable_if_t<is_builtin_scalar<A>, int> = 0>                \
-  constexpr A& operator op##=(A& a, bfloat b) {                                      \
-    return a = static_cast<A>(a op static_cast<float>(b));                           \
+#define MACCORD_ARITHMETIC(op)                                                                    \
+  template <class A, class B, class R = bfloat_result<A, B>>                                      \
+  constexpr R operator op(A a, B b) {                                                             \
+    return R(static_cast<float>(R(a)) op static_cast<float>(R(b)));                               \
+  }                                                                                               \
+  template <class B, class R = bfloat_result<bfloat, B>>                                          \
+  constexpr bfloat& operator op##=(bfloat& a, B b) {                                              \
+    return a = bfloat(a op b);                                                                    \
+  }                                                                                               \
+  template <class A, std::enable_if_t<is_builtin_scalar<A>, int> = 0>                             \
+  constexpr A& operator op##=(A& a, bfloat b) {                                                   \
+    return a = static_cast<A>(a op static_cast<float>(b));                                        \
   }
 MACCORD_ARITHMETIC(+)
 MACCORD_ARITHMETIC(-)
@@ -83,10 +83,10 @@ MACCORD_ARITHMETIC(*)
 MACCORD_ARITHMETIC(/)
 #undef MACCORD_ARITHMETIC
 
-#define MACCORD_COMPARISON(op)                                                       \
-  template <class A, class B, class R = bfloat_result<A, B>>                         \
-  constexpr bool operator op(A a, B b) {                                             \
-    return static_cast<float>(R(a)) op static_cast<float>(R(b));                     \
+#define MACCORD_COMPARISON(op)                                                                    \
+  template <class A, class B, class R = bfloat_result<A, B>>                                      \
+  constexpr bool operator op(A a, B b) {                                                          \
+    return static_cast<float>(R(a)) op static_cast<float>(R(b));                                  \
   }
 MACCORD_COMPARISON(==)
 MACCORD_COMPARISON(!=)

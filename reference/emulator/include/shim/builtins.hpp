@@ -5,11 +5,11 @@
 
 #include "simdgroup.hpp"
 
-#define MACCORD_BUILTIN1(name) \
+#define MACCORD_BUILTIN1(name)                                                                    \
   inline float __metal_##name(float x, int) { return metal::name(x); }
-#define MACCORD_BUILTIN2(name) \
+#define MACCORD_BUILTIN2(name)                                                                    \
   inline float __metal_##name(float x, float y, int) { return metal::name(x, y); }
-#define MACCORD_BUILTIN3(name) \
+#define MACCORD_BUILTIN3(name)                                                                    \
   inline float __metal_##name(float x, float y, float z, int) { return metal::name(x, y, z); }
 MACCORD_BUILTIN1(acos)
 MACCORD_BUILTIN1(acosh)
@@ -65,10 +65,10 @@ inline ushort __metal_get_thread_index_in_simdgroup(ushort) {
   return static_cast<ushort>(metal_emulator::current().thread_index_in_simdgroup);
 }
 
-#define MACCORD_BUILTIN(name)                               \
-  template <class T, class... A>                            \
-  inline auto __metal_##name(const T& data, A... arguments) { \
-    return metal::name(data, arguments...);                 \
+#define MACCORD_BUILTIN(name)                                                                     \
+  template <class T, class... A>                                                                  \
+  inline auto __metal_##name(const T& data, A... arguments) {                                     \
+    return metal::name(data, arguments...);                                                       \
   }
 MACCORD_BUILTIN(simd_broadcast)
 MACCORD_BUILTIN(simd_max)

@@ -11,13 +11,13 @@
 
 namespace metal {
 
-#define MACCORD_EACH_INTEGER(F) \
+#define MACCORD_EACH_INTEGER(F)                                                                   \
   F(char) F(int8_t) F(uchar) F(short) F(ushort) F(int) F(uint) F(long) F(ulong)
 
-// ---- minima and maxima ----------------------------------------------------------------------------
+// ---- minima and maxima --------------------------------------------------------------------------
 
-#define MACCORD_ORDER(T)                                                  \
-  constexpr T min(T x, T y) { return y < x ? y : x; }                     \
+#define MACCORD_ORDER(T)                                                                          \
+  constexpr T min(T x, T y) { return y < x ? y : x; }                                             \
   constexpr T max(T x, T y) { return x < y ? y : x; }
 MACCORD_EACH_INTEGER(MACCORD_ORDER)
 MACCORD_ORDER(long long)
@@ -25,24 +25,24 @@ MACCORD_ORDER(unsigned long long)
 #undef MACCORD_ORDER
 
 // Of two numbers of which one is a NaN, the other.
-#define MACCORD_ORDER(T)                                                  \
-  constexpr T fmin(T x, T y) { return y < x || x != x ? y : x; }          \
-  constexpr T fmax(T x, T y) { return x < y || x != x ? y : x; }          \
-  constexpr T min(T x, T y) { return fmin(x, y); }                        \
-  constexpr T max(T x, T y) { return fmax(x, y); }                        \
-  constexpr T fmin3(T x, T y, T z) { return fmin(x, fmin(y, z)); }        \
-  constexpr T fmax3(T x, T y, T z) { return fmax(x, fmax(y, z)); }        \
-  constexpr T fmedian3(T x, T y, T z) {                                   \
-    return fmax(fmin(x, y), fmin(fmax(x, y), z));                         \
+#define MACCORD_ORDER(T)                                                                          \
+  constexpr T fmin(T x, T y) { return y < x || x != x ? y : x; }                                  \
+  constexpr T fmax(T x, T y) { return x < y || x != x ? y : x; }                                  \
+  constexpr T min(T x, T y) { return fmin(x, y); }                                                \
+  constexpr T max(T x, T y) { return fmax(x, y); }                                                \
+  constexpr T fmin3(T x, T y, T z) { return fmin(x, fmin(y, z)); }                                \
+  constexpr T fmax3(T x, T y, T z) { return fmax(x, fmax(y, z)); }                                \
+  constexpr T fmedian3(T x, T y, T z) {                                                           \
+    return fmax(fmin(x, y), fmin(fmax(x, y), z));                                                 \
   }
 MACCORD_ORDER(float)
 MACCORD_ORDER(half)
 #undef MACCORD_ORDER
 
-#define MACCORD_ORDER(T)                                                                   \
-  constexpr T min3(T x, T y, T z) { return min(x, min(y, z)); }                            \
-  constexpr T max3(T x, T y, T z) { return max(x, max(y, z)); }                            \
-  constexpr T median3(T x, T y, T z) { return max(min(x, y), min(max(x, y), z)); }         \
+#define MACCORD_ORDER(T)                                                                          \
+  constexpr T min3(T x, T y, T z) { return min(x, min(y, z)); }                                   \
+  constexpr T max3(T x, T y, T z) { return max(x, max(y, z)); }                                   \
+  constexpr T median3(T x, T y, T z) { return max(min(x, y), min(max(x, y), z)); }                \
   constexpr T clamp(T x, T low, T high) { return min(max(x, low), high); }
 MACCORD_EACH_INTEGER(MACCORD_ORDER)
 MACCORD_ORDER(float)
@@ -61,16 +61,16 @@ MACCORD_LIFT3(fmax3)
 MACCORD_LIFT3(fmedian3)
 MACCORD_LIFT3(clamp)
 
-// ---- common functions -----------------------------------------------------------------------------
+// ---- common functions ---------------------------------------------------------------------------
 
-#define MACCORD_COMMON(T)                                                                  \
-  constexpr T mix(T x, T y, T a) { return x + (y - x) * a; }                               \
-  constexpr T saturate(T x) { return fmin(fmax(x, T(0)), T(1)); }                          \
-  constexpr T sign(T x) { return x > T(0) ? T(1) : x < T(0) ? T(-1) : x == T(0) ? x : T(0); } \
-  constexpr T step(T edge, T x) { return x < edge ? T(0) : T(1); }                         \
-  constexpr T smoothstep(T edge0, T edge1, T x) {                                          \
-    const T t = saturate((x - edge0) / (edge1 - edge0));                                   \
-    return t * t * (T(3) - T(2) * t);                                                      \
+#define MACCORD_COMMON(T)                                                                         \
+  constexpr T mix(T x, T y, T a) { return x + (y - x) * a; }                                      \
+  constexpr T saturate(T x) { return fmin(fmax(x, T(0)), T(1)); }                                 \
+  constexpr T sign(T x) { return x > T(0) ? T(1) : x < T(0) ? T(-1) : x == T(0) ? x : T(0); }     \
+  constexpr T step(T edge, T x) { return x < edge ? T(0) : T(1); }                                \
+  constexpr T smoothstep(T edge0, T edge1, T x) {                                                 \
+    const T t = saturate((x - edge0) / (edge1 - edge0));                                          \
+    return t * t * (T(3) - T(2) * t);                                                             \
   }
 MACCORD_COMMON(float)
 MACCORD_COMMON(half)
@@ -81,7 +81,7 @@ MACCORD_LIFT1(sign)
 MACCORD_LIFT2(step)
 MACCORD_LIFT3(smoothstep)
 
-// ---- relational functions -------------------------------------------------------------------------
+// ---- relational functions -----------------------------------------------------------------------
 
 #define MACCORD_RELATIONAL(T, Bits, sign_bit)                                                     \
   constexpr bool isnan(T x) { return x != x; }                                                    \
@@ -133,7 +133,7 @@ template <class A, class B, class C, class V = common_vector<A, B>,
 constexpr V select(const A& x, const B& y, const C& c) {
   const V a(x), b(y);
   const vec<bool, V::N> chosen(c);
-  return generate<V>([&](int i) { return chosen.all[i] ? b.all[i] : a.all[i]; });
+  return generate_vector<V>([&](int i) { return chosen.all[i] ? b.all[i] : a.all[i]; });
 }
 template <class A, class B, class V = common_vector<A, B>>
 constexpr V select(const A& x, const B& y, bool c) {

@@ -98,8 +98,8 @@ struct integer_limits {
   static constexpr T lowest() { return min(); }
   static constexpr T epsilon() { return 0; }
 };
-#define MACCORD_LIMITS(T) \
-  template <>             \
+#define MACCORD_LIMITS(T)                                                                         \
+  template <>                                                                                     \
   struct numeric_limits<T> : integer_limits<T> {};
 MACCORD_LIMITS(bool)
 MACCORD_LIMITS(char)

@@ -18,9 +18,9 @@ inline float sine_of_turns(double x, double shift) {
   return static_cast<float>(__builtin_sin(turns * 3.141592653589793238462643383279502884));
 }
 
-#define MACCORD_MATH1(name, expression)                                          \
-  inline float name(float x) { return expression; }                              \
-  inline half name(half h) { return static_cast<half>(name(static_cast<float>(h))); } \
+#define MACCORD_MATH1(name, expression)                                                           \
+  inline float name(float x) { return expression; }                                               \
+  inline half name(half h) { return static_cast<half>(name(static_cast<float>(h))); }             \
   MACCORD_LIFT1(name)
 MACCORD_MATH1(acos, __builtin_acosf(x))
 MACCORD_MATH1(acosh, __builtin_acoshf(x))
@@ -53,11 +53,11 @@ MACCORD_MATH1(tanpi, sinpi(x) / cospi(x))
 MACCORD_MATH1(trunc, __builtin_truncf(x))
 #undef MACCORD_MATH1
 
-#define MACCORD_MATH2(name, expression)                                           \
-  inline float name(float x, float y) { return expression; }                      \
-  inline half name(half g, half h) {                                              \
-    return static_cast<half>(name(static_cast<float>(g), static_cast<float>(h))); \
-  }                                                                               \
+#define MACCORD_MATH2(name, expression)                                                           \
+  inline float name(float x, float y) { return expression; }                                      \
+  inline half name(half g, half h) {                                                              \
+    return static_cast<half>(name(static_cast<float>(g), static_cast<float>(h)));                 \
+  }                                                                                               \
   MACCORD_LIFT2(name)
 MACCORD_MATH2(atan2, __builtin_atan2f(x, y))
 MACCORD_MATH2(copysign, __builtin_copysignf(x, y))
@@ -115,10 +115,10 @@ inline half ldexp(half x, int exponent) {
 template <class A, class V = vector_of<A>>
 inline V ldexp(const A& x, const vec<int, V::N>& exponent) {
   const V a(x);
-  return generate<V>([&](int i) { return ldexp(a.all[i], exponent.all[i]); });
+  return generate_vector<V>([&](int i) { return ldexp(a.all[i], exponent.all[i]); });
 }
 
-// ---- functions with a second result ---------------------------------------------------------------
+// ---- functions with a second result -------------------------------------------------------------
 
 inline float frexp(float x, int& exponent) { return __builtin_frexpf(x, &exponent); }
 inline half frexp(half x, int& exponent) {
@@ -127,34 +127,34 @@ inline half frexp(half x, int& exponent) {
 template <class A, class V = vector_of<A>>
 inline V frexp(const A& x, vec<int, V::N>& exponent) {
   const V a(x);
-  return generate<V>([&](int i) { return frexp(a.all[i], exponent.all[i]); });
+  return generate_vector<V>([&](int i) { return frexp(a.all[i], exponent.all[i]); });
 }
 
-#define MACCORD_TWO_RESULTS(name, second, expression)            \
-  template <class T>                                             \
+#define MACCORD_TWO_RESULTS(name, second, expression)                                             \
+  template <class T>                                                                              \
   using name##_scalar = std::enable_if_t<std::is_same_v<T, float> || std::is_same_v<T, half>, T>; \
-  template <class T, class R = name##_scalar<T>>                 \
-  inline R name(T x, T& second) {                                \
-    expression;                                                  \
-  }                                                              \
-  template <class A, class V = vector_of<A>>                     \
-  inline V name(const A& x, V& other) {                          \
-    const V a(x);                                                \
-    return generate<V>([&](int i) { return name(a.all[i], other.all[i]); }); \
+  template <class T, class R = name##_scalar<T>>                                                  \
+  inline R name(T x, T& second) {                                                                 \
+    expression;                                                                                   \
+  }                                                                                               \
+  template <class A, class V = vector_of<A>>                                                      \
+  inline V name(const A& x, V& other) {                                                           \
+    const V a(x);                                                                                 \
+    return generate_vector<V>([&](int i) { return name(a.all[i], other.all[i]); });               \
   }
 MACCORD_TWO_RESULTS(modf, whole, whole = trunc(x); return isinf(x) ? copysign(T(0), x) : x - whole)
 MACCORD_TWO_RESULTS(sincos, cosine, cosine = cos(x); return sin(x))
 #undef MACCORD_TWO_RESULTS
 
-// ---- metal::fast and metal::precise ---------------------------------------------------------------
+// ---- metal::fast and metal::precise -------------------------------------------------------------
 
-#define MACCORD_EACH_MATH(F)                                                                    \
-  F(abs) F(acos) F(acosh) F(asin) F(asinh) F(atan) F(atan2) F(atanh) F(ceil) F(copysign) F(cos) \
-  F(cosh) F(cospi) F(divide) F(exp) F(exp10) F(exp2) F(fabs) F(fdim) F(floor) F(fma) F(fmax)    \
-  F(fmax3) F(fmedian3) F(fmin) F(fmin3) F(fmod) F(fract) F(frexp) F(ilogb) F(ldexp) F(log)      \
-  F(log10) F(log2) F(max) F(max3) F(median3) F(min) F(min3) F(modf) F(nextafter) F(pow) F(powr) \
-  F(rint) F(round) F(rsqrt) F(sin) F(sincos) F(sinh) F(sinpi) F(sqrt) F(tan) F(tanh) F(tanpi)   \
-  F(trunc) F(clamp) F(mix) F(saturate) F(sign) F(smoothstep) F(step) F(isnan) F(isinf)          \
+#define MACCORD_EACH_MATH(F)                                                                      \
+  F(abs) F(acos) F(acosh) F(asin) F(asinh) F(atan) F(atan2) F(atanh) F(ceil) F(copysign) F(cos)   \
+  F(cosh) F(cospi) F(divide) F(exp) F(exp10) F(exp2) F(fabs) F(fdim) F(floor) F(fma) F(fmax)      \
+  F(fmax3) F(fmedian3) F(fmin) F(fmin3) F(fmod) F(fract) F(frexp) F(ilogb) F(ldexp) F(log)        \
+  F(log10) F(log2) F(max) F(max3) F(median3) F(min) F(min3) F(modf) F(nextafter) F(pow) F(powr)   \
+  F(rint) F(round) F(rsqrt) F(sin) F(sincos) F(sinh) F(sinpi) F(sqrt) F(tan) F(tanh) F(tanpi)     \
+  F(trunc) F(clamp) F(mix) F(saturate) F(sign) F(smoothstep) F(step) F(isnan) F(isinf)            \
   F(isfinite) F(isnormal)
 #define MACCORD_USING(name) using metal::name;
 namespace precise {

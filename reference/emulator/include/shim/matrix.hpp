@@ -39,7 +39,7 @@ struct matrix {
  private:
   template <class A>
   constexpr void place(int& next, const A& a) {
-    if constexpr (is_vector<A>) {
+    if constexpr (is_vector_value<A>) {
       const vector_of<A>& value = a;
       for (int i = 0; i < vector_of<A>::N; ++i, ++next) columns[next / R][next % R] = value[i];
     } else {
@@ -94,10 +94,10 @@ constexpr matrix<T, C, R> operator*(const matrix<T, K, R>& a, const matrix<T, C,
   for (int c = 0; c < C; ++c) result[c] = a * b[c];
   return result;
 }
-#define MACCORD_COMPOUND(op)                                            \
-  template <class T, int C, int R, class B>                             \
-  constexpr matrix<T, C, R>& operator op##=(matrix<T, C, R>& a, const B& b) { \
-    return a = a op b;                                                  \
+#define MACCORD_COMPOUND(op)                                                                      \
+  template <class T, int C, int R, class B>                                                       \
+  constexpr matrix<T, C, R>& operator op##=(matrix<T, C, R>& a, const B& b) {                     \
+    return a = a op b;                                                                            \
   }
 MACCORD_COMPOUND(+)
 MACCORD_COMPOUND(-)
@@ -145,15 +145,15 @@ inline T determinant(const matrix<T, 4, 4>& a) {
   return sum;
 }
 
-#define MACCORD_MATRICES(T)                                                                 \
-  using T##2x2 = matrix<T, 2, 2>;                                                           \
-  using T##2x3 = matrix<T, 2, 3>;                                                           \
-  using T##2x4 = matrix<T, 2, 4>;                                                           \
-  using T##3x2 = matrix<T, 3, 2>;                                                           \
-  using T##3x3 = matrix<T, 3, 3>;                                                           \
-  using T##3x4 = matrix<T, 3, 4>;                                                           \
-  using T##4x2 = matrix<T, 4, 2>;                                                           \
-  using T##4x3 = matrix<T, 4, 3>;                                                           \
+#define MACCORD_MATRICES(T)                                                                       \
+  using T##2x2 = matrix<T, 2, 2>;                                                                 \
+  using T##2x3 = matrix<T, 2, 3>;                                                                 \
+  using T##2x4 = matrix<T, 2, 4>;                                                                 \
+  using T##3x2 = matrix<T, 3, 2>;                                                                 \
+  using T##3x3 = matrix<T, 3, 3>;                                                                 \
+  using T##3x4 = matrix<T, 3, 4>;                                                                 \
+  using T##4x2 = matrix<T, 4, 2>;                                                                 \
+  using T##4x3 = matrix<T, 4, 3>;                                                                 \
   using T##4x4 = matrix<T, 4, 4>;
 MACCORD_MATRICES(float)
 MACCORD_MATRICES(half)
@@ -161,15 +161,15 @@ MACCORD_MATRICES(half)
 
 }  // namespace metal
 
-#define MACCORD_MATRICES(T) \
-  using metal::T##2x2;      \
-  using metal::T##2x3;      \
-  using metal::T##2x4;      \
-  using metal::T##3x2;      \
-  using metal::T##3x3;      \
-  using metal::T##3x4;      \
-  using metal::T##4x2;      \
-  using metal::T##4x3;      \
+#define MACCORD_MATRICES(T)                                                                       \
+  using metal::T##2x2;                                                                            \
+  using metal::T##2x3;                                                                            \
+  using metal::T##2x4;                                                                            \
+  using metal::T##3x2;                                                                            \
+  using metal::T##3x3;                                                                            \
+  using metal::T##3x4;                                                                            \
+  using metal::T##4x2;                                                                            \
+  using metal::T##4x3;                                                                            \
   using metal::T##4x4;
 MACCORD_MATRICES(float)
 MACCORD_MATRICES(half)

@@ -11,7 +11,7 @@ namespace metal {
 template <class V, int bits, bool is_signed>
 inline V unpack_normalised(uint word) {
   using T = typename V::value_type;
-  return generate<V>([&](int i) {
+  return generate_vector<V>([&](int i) {
     const uint field = (word >> (i * bits)) & ((1u << bits) - 1u);
     if (!is_signed) return static_cast<T>(static_cast<float>(field) / ((1u << bits) - 1u));
     const int value = static_cast<int>(field << (32 - bits)) >> (32 - bits);
@@ -32,18 +32,18 @@ inline uint pack_normalised(const V& value) {
   return word;
 }
 
-#define MACCORD_PACK(count, bits, T)                                                          \
-  inline vec<T, count> unpack_unorm##count##x##bits##_to_##T(uint x) {                        \
-    return unpack_normalised<vec<T, count>, bits, false>(x);                                  \
-  }                                                                                           \
-  inline vec<T, count> unpack_snorm##count##x##bits##_to_##T(uint x) {                        \
-    return unpack_normalised<vec<T, count>, bits, true>(x);                                   \
-  }                                                                                           \
-  inline uint pack_##T##_to_unorm##count##x##bits(vec<T, count> x) {                          \
-    return pack_normalised<vec<T, count>, bits, false>(x);                                    \
-  }                                                                                           \
-  inline uint pack_##T##_to_snorm##count##x##bits(vec<T, count> x) {                          \
-    return pack_normalised<vec<T, count>, bits, true>(x);                                     \
+#define MACCORD_PACK(count, bits, T)                                                              \
+  inline vec<T, count> unpack_unorm##count##x##bits##_to_##T(uint x) {                            \
+    return unpack_normalised<vec<T, count>, bits, false>(x);                                      \
+  }                                                                                               \
+  inline vec<T, count> unpack_snorm##count##x##bits##_to_##T(uint x) {                            \
+    return unpack_normalised<vec<T, count>, bits, true>(x);                                       \
+  }                                                                                               \
+  inline uint pack_##T##_to_unorm##count##x##bits(vec<T, count> x) {                              \
+    return pack_normalised<vec<T, count>, bits, false>(x);                                        \
+  }                                                                                               \
+  inline uint pack_##T##_to_snorm##count##x##bits(vec<T, count> x) {                              \
+    return pack_normalised<vec<T, count>, bits, true>(x);                                         \
   }
 MACCORD_PACK(4, 8, float)
 MACCORD_PACK(4, 8, half)

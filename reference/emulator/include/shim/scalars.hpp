@@ -41,8 +41,12 @@ using std::uint64_t;
 using std::uint8_t;
 using std::uintptr_t;
 
-constexpr half operator""h(long double value) { return static_cast<half>(static_cast<double>(value)); }
-constexpr half operator""H(long double value) { return static_cast<half>(static_cast<double>(value)); }
+constexpr half operator""h(long double value) {
+  return static_cast<half>(static_cast<double>(value));
+}
+constexpr half operator""H(long double value) {
+  return static_cast<half>(static_cast<double>(value));
+}
 
 namespace metal {
 

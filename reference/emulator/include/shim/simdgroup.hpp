@@ -14,7 +14,7 @@
 
 namespace metal {
 
-// ---- the values that may be exchanged -------------------------------------------------------------
+// ---- the values that may be exchanged -----------------------------------------------------------
 
 // Components of up to 32 bits, as in Metal; a bool is promoted to int.
 template <class A, class = void>
@@ -25,7 +25,7 @@ struct exchanged<A, std::enable_if_t<is_scalar_type<A> && sizeof(A) <= 4>> {
   using component = type;
 };
 template <class A>
-struct exchanged<A, std::enable_if_t<is_vector<A> && sizeof(component_of<A>) <= 4>> {
+struct exchanged<A, std::enable_if_t<is_vector_value<A> && sizeof(component_of<A>) <= 4>> {
   using type = vector_of<A>;
   using component = component_of<A>;
 };
@@ -38,7 +38,7 @@ using component_or_self = typename exchanged<V>::component;
 // The trivially copyable form of a value, which the runtime carries from lane to lane.
 template <class T>
 constexpr auto carried(const T& value) {
-  if constexpr (is_vector<T>) {
+  if constexpr (is_vector_value<T>) {
     return value.whole;
   } else {
     return value;
@@ -49,7 +49,7 @@ using Carried = decltype(carried(std::declval<T>()));
 
 template <class T>
 MACCORD_UNCHECKED inline T brought(const Carried<T>& value) {
-  if constexpr (is_vector<T>) {
+  if constexpr (is_vector_value<T>) {
     T result;
     result.whole = value;
     return result;
@@ -58,7 +58,7 @@ MACCORD_UNCHECKED inline T brought(const Carried<T>& value) {
   }
 }
 
-// ---- groups: how many lanes, and which of the simdgroup's they are --------------------------------
+// ---- groups: how many lanes, and which of the simdgroup's they are ------------------------------
 
 struct SimdWhole {
   static constexpr uint size = metal_emulator::simd_width;
@@ -95,7 +95,7 @@ struct SimdLanes {
   }
 };
 
-// ---- reductions -----------------------------------------------------------------------------------
+// ---- reductions ---------------------------------------------------------------------------------
 
 struct SimdSum {
   template <class T>
@@ -129,12 +129,12 @@ struct SimdMaximum {
     return static_cast<T>(max(a, b));
   }
 };
-#define MACCORD_BITWISE(Name, op)           \
-  struct Name {                             \
-    template <class T>                      \
-    static T apply(const T& a, const T& b) { \
-      return static_cast<T>(a op b);        \
-    }                                       \
+#define MACCORD_BITWISE(Name, op)                                                                 \
+  struct Name {                                                                                   \
+    template <class T>                                                                            \
+    static T apply(const T& a, const T& b) {                                                      \
+      return static_cast<T>(a op b);                                                              \
+    }                                                                                             \
   };
 MACCORD_BITWISE(And, &)
 MACCORD_BITWISE(Or, |)
@@ -143,7 +143,7 @@ MACCORD_BITWISE(Xor, ^)
 
 // Halves the number of values until one is left: lane i takes up lane i + half.
 template <class Op, class T>
-MACCORD_UNCHECKED inline T reduce_tree(const Carried<T>* values, uint active, uint size) {
+MACCORD_UNCHECKED inline T reduce_as_tree(const Carried<T>* values, uint active, uint size) {
   T left[metal_emulator::simd_width];
   uint count = 0;
   for (uint lane = 0; lane < size; ++lane) {
@@ -151,113 +151,117 @@ MACCORD_UNCHECKED inline T reduce_tree(const Carried<T>* values, uint active, ui
   }
   while (count > 1) {
     const uint half_count = (count + 1) / 2;
-    for (uint i = 0; i < count / 2; ++i) left[i] = Op::template apply<T>(left[i], left[i + half_count]);
+    for (uint i = 0; i < count / 2; ++i) {
+      left[i] = Op::template apply<T>(left[i], left[i + half_count]);
+    }
     count = half_count;
   }
   return left[0];
 }
 
 template <class G, class Op, class T>
-MACCORD_UNCHECKED inline T reduce(const T& mine) {
+MACCORD_UNCHECKED inline T reduce_lanes(const T& mine) {
   if constexpr (G::size == metal_emulator::simd_width) {
     const Carried<T> own = carried(mine);
     return brought<T>(metal_emulator::collect<Carried<T>>(
         own, [] MACCORD_UNCHECKED(const Carried<T>* values, uint32_t active) {
-          return carried(reduce_tree<Op, T>(values, active, metal_emulator::simd_width));
+          return carried(reduce_as_tree<Op, T>(values, active, metal_emulator::simd_width));
         }));
   } else {
     const SimdLanes<G, T> lanes(mine);
-    return reduce_tree<Op, T>(lanes.values, lanes.active, G::size);
+    return reduce_as_tree<Op, T>(lanes.values, lanes.active, G::size);
   }
 }
 
 // The lanes before this one in their order, then this one if `inclusive`.
 template <class G, class Op, bool inclusive, class T>
-MACCORD_UNCHECKED inline T scan(const T& mine) {
+MACCORD_UNCHECKED inline T scan_lanes(const T& mine) {
   const SimdLanes<G, T> lanes(mine);
   T result = Op::template identity<T>();
   for (uint lane = 0; lane < lanes.me; ++lane) {
-    if (lanes.takes_part(lane)) result = Op::template apply<T>(result, brought<T>(lanes.values[lane]));
+    if (lanes.takes_part(lane)) {
+      result = Op::template apply<T>(result, brought<T>(lanes.values[lane]));
+    }
   }
   return inclusive ? Op::template apply<T>(result, mine) : result;
 }
 
-// ---- the functions, for simdgroups and for quadgroups ---------------------------------------------
+// ---- the functions, for simdgroups and for quadgroups -------------------------------------------
 
-#define MACCORD_REDUCTION(prefix, G, name, Op)                     \
-  template <class A, class T = exchanged_t<A>>                     \
-  inline T prefix##name(const A& data) {                           \
-    return reduce<G, Op, T>(data);                                 \
+#define MACCORD_REDUCTION(prefix, G, name, Op)                                                    \
+  template <class A, class T = exchanged_t<A>>                                                    \
+  inline T prefix##name(const A& data) {                                                          \
+    return reduce_lanes<G, Op, T>(data);                                                          \
   }
-#define MACCORD_BIT_REDUCTION(prefix, G, name, Op)                 \
-  template <class A, class T = exchanged_t<A>,                     \
-            std::enable_if_t<std::is_integral_v<component_or_self<T>>, int> = 0> \
-  inline T prefix##name(const A& data) {                           \
-    return reduce<G, Op, T>(data);                                 \
+#define MACCORD_BIT_REDUCTION(prefix, G, name, Op)                                                \
+  template <class A, class T = exchanged_t<A>,                                                    \
+            std::enable_if_t<std::is_integral_v<component_or_self<T>>, int> = 0>                  \
+  inline T prefix##name(const A& data) {                                                          \
+    return reduce_lanes<G, Op, T>(data);                                                          \
   }
-#define MACCORD_SCAN(prefix, G, name, Op, inclusive)               \
-  template <class A, class T = exchanged_t<A>>                     \
-  inline T prefix##name(const A& data) {                           \
-    return scan<G, Op, inclusive, T>(data);                        \
+#define MACCORD_SCAN(prefix, G, name, Op, inclusive)                                              \
+  template <class A, class T = exchanged_t<A>>                                                    \
+  inline T prefix##name(const A& data) {                                                          \
+    return scan_lanes<G, Op, inclusive, T>(data);                                                 \
   }
 // A function that takes the value of lane `source`, or, where that lies outside, its own.
-#define MACCORD_SHUFFLE(prefix, G, name, argument, source, outside) \
-  template <class A, class T = exchanged_t<A>>                     \
-  MACCORD_UNCHECKED inline T prefix##name(const A& data, ushort argument) { \
-    const T mine(data);                                            \
-    const SimdLanes<G, T> lanes(mine);                                 \
-    const int me = static_cast<int>(lanes.me), size = G::size;     \
-    const int n = argument, from = source;                         \
-    (void)me, (void)size, (void)n;                                 \
-    if (outside) return mine;                                      \
-    return lanes.of(static_cast<uint>(from), #prefix #name);       \
+#define MACCORD_SHUFFLE(prefix, G, name, argument, source, outside)                               \
+  template <class A, class T = exchanged_t<A>>                                                    \
+  MACCORD_UNCHECKED inline T prefix##name(const A& data, ushort argument) {                       \
+    const T mine(data);                                                                           \
+    const SimdLanes<G, T> lanes(mine);                                                            \
+    const int me = static_cast<int>(lanes.me), size = G::size;                                    \
+    const int n = argument, from = source;                                                        \
+    (void)me, (void)size, (void)n;                                                                \
+    if (outside) return mine;                                                                     \
+    return lanes.of(static_cast<uint>(from), #prefix #name);                                      \
   }
 // SimdLanes whose source lies outside of their part of `modulo` lanes take it from `filling_data`.
-#define MACCORD_FILL(prefix, G, name, sign)                        \
-  template <class A, class B, class T = exchanged_t<A>>            \
-  MACCORD_UNCHECKED inline T prefix##name(const A& data, const B& filling_data, ushort delta, \
-                                          ushort modulo = G::size) { \
-    const T mine(data), filling(filling_data);                     \
-    const SimdLanes<G, T> lanes(mine);                                 \
-    const uint me = lanes.me;                                      \
-    const int size = modulo, within = static_cast<int>(me) % size; \
-    const int part = static_cast<int>(me) - within;                \
-    const int from = within sign delta;                            \
-    T result = filling;                                            \
-    const bool inside = from >= 0 && from < size;                  \
-    if (inside) result = lanes.of(static_cast<uint>(part + from), #prefix #name); \
-    const SimdLanes<G, T> fillings(filling);                           \
-    if (inside) return result;                                     \
-    const int wrapped = ((from % size) + size) % size;             \
-    return fillings.of(static_cast<uint>(part + wrapped), #prefix #name); \
+#define MACCORD_FILL(prefix, G, name, sign)                                                       \
+  template <class A, class B, class T = exchanged_t<A>>                                           \
+  MACCORD_UNCHECKED inline T prefix##name(const A& data, const B& filling_data, ushort delta,     \
+                                          ushort modulo = G::size) {                              \
+    const T mine(data), filling(filling_data);                                                    \
+    const SimdLanes<G, T> lanes(mine);                                                            \
+    const uint me = lanes.me;                                                                     \
+    const int size = modulo, within = static_cast<int>(me) % size;                                \
+    const int part = static_cast<int>(me) - within;                                               \
+    const int from = within sign delta;                                                           \
+    T result = filling;                                                                           \
+    const bool inside = from >= 0 && from < size;                                                 \
+    if (inside) result = lanes.of(static_cast<uint>(part + from), #prefix #name);                 \
+    const SimdLanes<G, T> fillings(filling);                                                      \
+    if (inside) return result;                                                                    \
+    const int wrapped = ((from % size) + size) % size;                                            \
+    return fillings.of(static_cast<uint>(part + wrapped), #prefix #name);                         \
   }
 
-#define MACCORD_GROUP(prefix, G)                                                             \
-  MACCORD_REDUCTION(prefix, G, sum, SimdSum)                                                     \
-  MACCORD_REDUCTION(prefix, G, product, SimdProduct)                                             \
-  MACCORD_REDUCTION(prefix, G, min, SimdMinimum)                                                 \
-  MACCORD_REDUCTION(prefix, G, max, SimdMaximum)                                                 \
-  MACCORD_BIT_REDUCTION(prefix, G, and, And)                                                 \
-  MACCORD_BIT_REDUCTION(prefix, G, or, Or)                                                   \
-  MACCORD_BIT_REDUCTION(prefix, G, xor, Xor)                                                 \
-  MACCORD_SCAN(prefix, G, prefix_inclusive_sum, SimdSum, true)                                   \
-  MACCORD_SCAN(prefix, G, prefix_exclusive_sum, SimdSum, false)                                  \
-  MACCORD_SCAN(prefix, G, prefix_inclusive_product, SimdProduct, true)                           \
-  MACCORD_SCAN(prefix, G, prefix_exclusive_product, SimdProduct, false)                          \
-  MACCORD_SHUFFLE(prefix, G, broadcast, lane_id, n, false)                                   \
-  MACCORD_SHUFFLE(prefix, G, shuffle, lane_id, n, false)                                     \
-  MACCORD_SHUFFLE(prefix, G, shuffle_xor, mask, me ^ n, false)                               \
-  MACCORD_SHUFFLE(prefix, G, shuffle_up, delta, me - n, from < 0)                            \
-  MACCORD_SHUFFLE(prefix, G, shuffle_down, delta, me + n, from >= size)                      \
-  MACCORD_SHUFFLE(prefix, G, shuffle_rotate_up, delta, (me - n % size + size) % size, false) \
-  MACCORD_SHUFFLE(prefix, G, shuffle_rotate_down, delta, (me + n) % size, false)             \
-  MACCORD_FILL(prefix, G, shuffle_and_fill_up, -)                                            \
-  MACCORD_FILL(prefix, G, shuffle_and_fill_down, +)                                          \
-  template <class A, class T = exchanged_t<A>>                                               \
-  MACCORD_UNCHECKED inline T prefix##broadcast_first(const A& data) {                        \
-    const T mine(data);                                                                      \
-    const SimdLanes<G, T> lanes(mine);                                                           \
-    return brought<T>(lanes.values[__builtin_ctz(lanes.active)]);                            \
+#define MACCORD_GROUP(prefix, G)                                                                  \
+  MACCORD_REDUCTION(prefix, G, sum, SimdSum)                                                      \
+  MACCORD_REDUCTION(prefix, G, product, SimdProduct)                                              \
+  MACCORD_REDUCTION(prefix, G, min, SimdMinimum)                                                  \
+  MACCORD_REDUCTION(prefix, G, max, SimdMaximum)                                                  \
+  MACCORD_BIT_REDUCTION(prefix, G, and, And)                                                      \
+  MACCORD_BIT_REDUCTION(prefix, G, or, Or)                                                        \
+  MACCORD_BIT_REDUCTION(prefix, G, xor, Xor)                                                      \
+  MACCORD_SCAN(prefix, G, prefix_inclusive_sum, SimdSum, true)                                    \
+  MACCORD_SCAN(prefix, G, prefix_exclusive_sum, SimdSum, false)                                   \
+  MACCORD_SCAN(prefix, G, prefix_inclusive_product, SimdProduct, true)                            \
+  MACCORD_SCAN(prefix, G, prefix_exclusive_product, SimdProduct, false)                           \
+  MACCORD_SHUFFLE(prefix, G, broadcast, lane_id, n, false)                                        \
+  MACCORD_SHUFFLE(prefix, G, shuffle, lane_id, n, false)                                          \
+  MACCORD_SHUFFLE(prefix, G, shuffle_xor, mask, me ^ n, false)                                    \
+  MACCORD_SHUFFLE(prefix, G, shuffle_up, delta, me - n, from < 0)                                 \
+  MACCORD_SHUFFLE(prefix, G, shuffle_down, delta, me + n, from >= size)                           \
+  MACCORD_SHUFFLE(prefix, G, shuffle_rotate_up, delta, (me - n % size + size) % size, false)      \
+  MACCORD_SHUFFLE(prefix, G, shuffle_rotate_down, delta, (me + n) % size, false)                  \
+  MACCORD_FILL(prefix, G, shuffle_and_fill_up, -)                                                 \
+  MACCORD_FILL(prefix, G, shuffle_and_fill_down, +)                                               \
+  template <class A, class T = exchanged_t<A>>                                                    \
+  MACCORD_UNCHECKED inline T prefix##broadcast_first(const A& data) {                             \
+    const T mine(data);                                                                           \
+    const SimdLanes<G, T> lanes(mine);                                                            \
+    return brought<T>(lanes.values[__builtin_ctz(lanes.active)]);                                 \
   }
 MACCORD_GROUP(simd_, SimdWhole)
 MACCORD_GROUP(quad_, SimdQuad)
@@ -268,7 +272,7 @@ MACCORD_GROUP(quad_, SimdQuad)
 #undef MACCORD_BIT_REDUCTION
 #undef MACCORD_REDUCTION
 
-// ---- votes ----------------------------------------------------------------------------------------
+// ---- votes --------------------------------------------------------------------------------------
 
 // One bit for each lane; all() asks for the bits of all lanes of the group.
 template <class G>
@@ -307,16 +311,18 @@ struct SimdVotes {
 
 #define MACCORD_VOTES(prefix, G)                                                                  \
   inline prefix##vote prefix##ballot(bool expression) {                                           \
-    return prefix##vote(SimdVotes<G>(expression).yes);                                                \
+    return prefix##vote(SimdVotes<G>(expression).yes);                                            \
   }                                                                                               \
-  inline prefix##vote prefix##active_threads_mask() { return prefix##vote(SimdVotes<G>(true).active); } \
+  inline prefix##vote prefix##active_threads_mask() {                                             \
+    return prefix##vote(SimdVotes<G>(true).active);                                               \
+  }                                                                                               \
   inline bool prefix##all(bool expression) {                                                      \
-    const SimdVotes<G> votes(expression);                                                             \
+    const SimdVotes<G> votes(expression);                                                         \
     return votes.yes == votes.active;                                                             \
   }                                                                                               \
-  inline bool prefix##any(bool expression) { return SimdVotes<G>(expression).yes != 0; }              \
+  inline bool prefix##any(bool expression) { return SimdVotes<G>(expression).yes != 0; }          \
   inline bool prefix##is_first() {                                                                \
-    const SimdLanes<G, uchar> lanes(uchar(0));                                                        \
+    const SimdLanes<G, uchar> lanes(uchar(0));                                                    \
     return static_cast<uint>(__builtin_ctz(lanes.active)) == lanes.me;                            \
   }                                                                                               \
   inline bool prefix##is_helper_thread() { return false; }

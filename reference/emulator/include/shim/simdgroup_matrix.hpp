@@ -78,9 +78,9 @@ inline void simdgroup_load(simdgroup_matrix<T, C, R>& d, const volatile not_dedu
 }
 
 template <class T, int C, int R>
-inline void simdgroup_store(const simdgroup_matrix<T, C, R>& a, volatile not_deduced<T>* destination,
-                            ulong elements_per_row = C, ulong2 matrix_origin = 0,
-                            bool transpose_matrix = false) {
+inline void simdgroup_store(const simdgroup_matrix<T, C, R>& a,
+                            volatile not_deduced<T>* destination, ulong elements_per_row = C,
+                            ulong2 matrix_origin = 0, bool transpose_matrix = false) {
   const int row = a.row(), column = a.column();
   T* to = const_cast<T*>(destination);
   for (int i = 0; i < 2; ++i) {

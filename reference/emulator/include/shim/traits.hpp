@@ -10,8 +10,8 @@
 
 namespace metal {
 
-#define MACCORD_TRAIT(name) \
-  using std::name;          \
+#define MACCORD_TRAIT(name)                                                                       \
+  using std::name;                                                                                \
   using std::name##_v;
 MACCORD_TRAIT(is_array)
 MACCORD_TRAIT(is_base_of)
@@ -42,8 +42,8 @@ MACCORD_TRAIT(disjunction)
 MACCORD_TRAIT(negation)
 #undef MACCORD_TRAIT
 
-#define MACCORD_TRAIT(name) \
-  using std::name;          \
+#define MACCORD_TRAIT(name)                                                                       \
+  using std::name;                                                                                \
   using std::name##_t;
 MACCORD_TRAIT(add_const)
 MACCORD_TRAIT(add_cv)
@@ -132,13 +132,6 @@ template <class T>
 constexpr std::remove_reference_t<T>&& move(T&& value) {
   return static_cast<std::remove_reference_t<T>&&>(value);
 }
-template <class T>
-constexpr void swap(T& a, T& b) {
-  T old = a;
-  a = b;
-  b = old;
-}
-
 // A parameter of this type does not take part in deducing T.
 template <class T>
 struct same_type {

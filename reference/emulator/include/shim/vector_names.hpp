@@ -5,16 +5,16 @@
 
 #include "vector_operators.hpp"
 
-#define MACCORD_TYPES(T)        \
-  using T##2 = vec<T, 2>;       \
-  using T##3 = vec<T, 3>;       \
+#define MACCORD_TYPES(T)                                                                          \
+  using T##2 = vec<T, 2>;                                                                         \
+  using T##3 = vec<T, 3>;                                                                         \
   using T##4 = vec<T, 4>;
-#define MACCORD_PACKED(T)                  \
-  using packed_##T##2 = packed_vec<T, 2>;  \
-  using packed_##T##3 = packed_vec<T, 3>;  \
+#define MACCORD_PACKED(T)                                                                         \
+  using packed_##T##2 = packed_vec<T, 2>;                                                         \
+  using packed_##T##3 = packed_vec<T, 3>;                                                         \
   using packed_##T##4 = packed_vec<T, 4>;
-#define MACCORD_EACH(F) \
-  F(bool) F(char) F(uchar) F(short) F(ushort) F(int) F(uint) F(long) F(ulong) F(half) F(bfloat) \
+#define MACCORD_EACH(F)                                                                           \
+  F(bool) F(char) F(uchar) F(short) F(ushort) F(int) F(uint) F(long) F(ulong) F(half) F(bfloat)   \
   F(float)
 
 namespace metal {
@@ -33,7 +33,7 @@ inline To bits_as(const From& value) {
 
 template <class To, class From>
 constexpr To as_type(const From& value) {
-  if constexpr (is_vector<From>) {
+  if constexpr (is_vector_value<From>) {
     return bits_as<To>(static_cast<vector_of<From>>(value));  // of a swizzle what it picks
   } else if constexpr (std::is_trivially_copyable_v<To> && std::is_trivially_copyable_v<From>) {
     static_assert(sizeof(To) == sizeof(From), "as_type needs two types of one size");
@@ -47,13 +47,13 @@ constexpr To as_type(const From& value) {
 
 #undef MACCORD_TYPES
 #undef MACCORD_PACKED
-#define MACCORD_TYPES(T) \
-  using metal::T##2;     \
-  using metal::T##3;     \
+#define MACCORD_TYPES(T)                                                                          \
+  using metal::T##2;                                                                              \
+  using metal::T##3;                                                                              \
   using metal::T##4;
-#define MACCORD_PACKED(T)       \
-  using metal::packed_##T##2;   \
-  using metal::packed_##T##3;   \
+#define MACCORD_PACKED(T)                                                                         \
+  using metal::packed_##T##2;                                                                     \
+  using metal::packed_##T##3;                                                                     \
   using metal::packed_##T##4;
 MACCORD_EACH(MACCORD_TYPES)
 MACCORD_EACH(MACCORD_PACKED)

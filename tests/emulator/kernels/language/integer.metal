@@ -93,7 +93,7 @@ using namespace metal;
   out[1] = max(3u, 5u);
   out[2] = min3(3, 1, 2);
   out[3] = max3(3, 1, 2);
-  out[4] = median3(3, 1, 2);
+  out[4] = median3(3, 1, 2) * 10 + median3(1, 2, 3);
   out[5] = clamp(-7, -5, 5);
   int3 v = clamp(int3(-9, 0, 9), -5, 5);
   out[6] = v.x + 10 * v.y + 100 * v.z;

@@ -12,7 +12,7 @@ using namespace metal;
 [[kernel]] void math_of_three(device float* out [[buffer(0)]]) {
   out[0] = fmin3(3.0f, -1.0f, 2.0f);
   out[1] = fmax3(3.0f, -1.0f, 2.0f);
-  out[2] = fmedian3(3.0f, -1.0f, 2.0f);
+  out[2] = fmedian3(-1.0f, 2.0f, 3.0f);
   out[3] = fmax3(NAN, 1.0f, 2.0f);
 }
 
