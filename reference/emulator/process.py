@@ -101,13 +101,20 @@ def _host() -> _Host:
 
 class _Host:
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [str(host_program())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-        )
+        self.owner = os.getpid()
         self.memory = _SharedMemory()
+        self.process = subprocess.Popen(
+            [str(host_program())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            pass_fds=(self.memory.file.fileno(),),
+        )
         atexit.register(self.close)
 
     def close(self) -> None:
+        if os.getpid() != self.owner:
+            return  # a forked child leaves its parent's host alone
         self.process.kill()
         self.process.wait()
         self.memory.close()
@@ -154,6 +161,7 @@ class _Host:
                 " or wait for a thread that never comes"
             ) from None
         except (EOFError, BrokenPipeError):
+            self.process.wait()
             self.close()
             raise KernelCrash(
                 f"{request.kernel} ended the process that it ran in, with code"
@@ -195,12 +203,14 @@ def _home(buffer: Buffer, before: Sequence[Buffer]) -> int | None:
 
 
 class _SharedMemory:
-    """A file that grows and is mapped here and in the host."""
+    """A file that grows and is mapped here and in the host, which inherits it. It has no name, so
+    that nothing is left when a process is killed."""
 
     def __init__(self) -> None:
         folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         descriptor, path = tempfile.mkstemp(prefix="metal-emulator-", dir=folder)
-        self.file, self.path, self.size = os.fdopen(descriptor, "r+b"), Path(path), 0
+        os.unlink(path)
+        self.file, self.path, self.size = os.fdopen(descriptor, "r+b"), f"/dev/fd/{descriptor}", 0
         self.map: mmap.mmap | None = None
 
     def view(self, size: int) -> Bytes:
@@ -213,7 +223,6 @@ class _SharedMemory:
     def close(self) -> None:
         self.map = None
         self.file.close()
-        self.path.unlink(missing_ok=True)
 
 
 def _command(request: LaunchRequest, offsets: Sequence[int], memory: _SharedMemory) -> str:
