@@ -36,9 +36,10 @@ kernel void decode_attention(
     float score = 0;
     for (int i = 0; i < per_lane; ++i) score += q[i] * k[i];
     score = simd_sum(score);
-    const float next = max(highest, score);
-    const float factor = exp(highest - next), weight = exp(score - next);
-    highest = next;
+    const bool rises = score > highest;
+    const float change = exp(-abs(score - highest));
+    const float factor = rises ? change : 1, weight = rises ? 1 : change;
+    highest = max(highest, score);
     sum = sum * factor + weight;
     for (int i = 0; i < per_lane; ++i) o[i] = o[i] * factor + weight * v[i];
   }

@@ -44,6 +44,7 @@ _LANGUAGE = (
     "-fno-exceptions",
     "-fno-rtti",
     "-fPIC",
+    "-fno-plt",
     "-fvisibility=hidden",
     "-w",
 )
@@ -132,7 +133,8 @@ def host_program() -> Path:
     def build(path: Path) -> None:
         sources = [str(p) for p in sorted(RUNTIME.glob("*.cpp"))]
         dynamic = "-Wl,-export_dynamic" if platform.system() == "Darwin" else "-rdynamic"
-        command = [toolchain().compiler, "-std=gnu++17", "-O2", "-pthread", dynamic]
+        command = [toolchain().compiler, "-std=gnu++17", "-O2", "-march=native"]
+        command += ["-pthread", dynamic]
         _checked(_run([*command, *sources, "-o", str(path), "-ldl"]), "the emulator's runtime")
 
     return _kept(cache_folder() / "host", build)
