@@ -60,9 +60,18 @@ def run(
     threadgroup: int | Sequence[int] = 0,
     constants: Mapping[str | int, bool | int | float] | None = None,
     threadgroup_memory: Sequence[int] = (),
+    safely: bool = False,
 ) -> None:
-    """Dispatches `kernel` over a grid of `threads`; `buffers` are bound from index 0 on."""
-    encoder = libraries()[kernel].new_function(kernel, constants or {}).encoder(deadline=20)
+    """Dispatches `kernel` over a grid of `threads`; `buffers` are bound from index 0 on.
+
+    With `safely` under all safety modes and in a permuted order.
+    """
+    pipeline = libraries()[kernel].new_function(kernel, constants or {})
+    encoder = pipeline.encoder(
+        check="bounds,races,uninitialized" if safely else None,
+        schedule=7 if safely else 0,
+        deadline=20,
+    )
     for index, buffer in enumerate(buffers):
         encoder.set_buffer(buffer, index=index)
     for index, length in enumerate(threadgroup_memory):
@@ -71,10 +80,18 @@ def run(
     encoder.dispatch_threads(grid, _size(threadgroup) if threadgroup else grid)
 
 
-def check(case: Case) -> None:
+def check(case: Case, safely: bool = False) -> None:
+    """Raises AssertionError unless the kernel writes what is expected."""
     out = np.zeros_like(case.expected) if case.initial is None else case.initial.copy()
     buffers = [out, *(value.copy() for value in case.inputs)]
-    run(case.kernel, buffers, case.threads, case.threadgroup, case.constants)
+    run(
+        case.kernel,
+        buffers,
+        case.threads,
+        case.threadgroup,
+        case.constants,
+        safely=safely,
+    )
     same(out, case.expected, f"{case.kernel} (section {case.section})")
 
 
