@@ -107,5 +107,7 @@ void report_uninitialized(const Region& region, std::uintptr_t address, std::siz
 void report_race(const Region& region, std::uintptr_t address, std::size_t size,
                  const Access& earlier, const Moment& now, bool earlier_wrote, bool write,
                  bool atomic, std::uintptr_t pc);
+void report_divergence(uint32_t worker, const char* what, const Position& thread, uint32_t line,
+                       const void* where);
 
 }  // namespace metal_emulator::checker
