@@ -1,0 +1,1 @@
+"""Metal Shading Language to C++, token by token."""
