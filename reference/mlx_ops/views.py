@@ -54,6 +54,7 @@ def _bits_of(pool: mx.array) -> NDArray[np.unsignedinteger[Any]]:
     It is of the numbers' bits: NumPy has no bfloat16. And it is of a second MLX array over that
     memory: one of the pool itself would not keep MLX from giving the memory back.
     """
-    bits = pool.view({2: mx.uint16, 4: mx.uint32}[pool.itemsize])
+    # MLX's stubs do not say that its arrays are buffers.
+    bits: Any = pool.view({2: mx.uint16, 4: mx.uint32}[pool.itemsize])
     mx.eval(bits)
     return np.asarray(memoryview(bits))
