@@ -79,7 +79,7 @@ _STANDARD_HEADERS = tuple(
 class Toolchain:
     compiler: str
     flags: tuple[str, ...]
-    fingerprint: str  # of the compiler, the processor and the emulator itself
+    fingerprint: str  # of the compiler, the processor, the emulator itself and where it is
 
 
 @functools.lru_cache(maxsize=1)
@@ -102,7 +102,10 @@ def toolchain() -> Toolchain:
         probe = _run([compiler, *flags, "-x", "c++", "-fsyntax-only", "-"], "int x;")
         if probe.returncode != 0:
             flags.remove("-fexcess-precision=16")
-    digest = hashlib.sha256(f"{version.stdout}{flags}{BUILDS}{_processor()}".encode())
+    # What is compiled names the emulator's files, and findings tell its frames from a kernel's by
+    # these names: another checkout has another cache.
+    parts = (version.stdout, flags, BUILDS, _processor(), FOLDER)
+    digest = hashlib.sha256("".join(map(str, parts)).encode())
     for folder in (INCLUDE, RUNTIME, FOLDER / "translate"):
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"):
             digest.update(path.relative_to(FOLDER).as_posix().encode())

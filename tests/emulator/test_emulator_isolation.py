@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -129,3 +131,18 @@ def test_all_cores_give_what_one_gives() -> None:
     many = run(source, np.zeros(32 * 500, np.uint32), 32 * 500, workers=8)
     np.testing.assert_array_equal(one, many)
     assert len(set(one.tolist())) > 1000
+
+
+def test_two_checkouts_share_no_compiled_file(monkeypatch, tmp_path) -> None:
+    """Findings know the emulator's own frames by the names that are compiled in."""
+    here = compiler.toolchain().fingerprint
+    shutil.copytree(compiler.FOLDER, tmp_path / "emulator")
+    folder = compiler.FOLDER
+    for name in ("FOLDER", "RUNTIME", "INCLUDE"):
+        place = getattr(compiler, name).relative_to(folder)
+        monkeypatch.setattr(compiler, name, tmp_path / "emulator" / place)
+    compiler.toolchain.cache_clear()
+    elsewhere = compiler.toolchain().fingerprint
+    monkeypatch.undo()
+    compiler.toolchain.cache_clear()
+    assert compiler.toolchain().fingerprint == here != elsewhere
