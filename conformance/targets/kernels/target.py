@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ class KernelTarget:
     """A kernel library as the target of a run.
 
     Attributes:
-        kernels: a name in `ADAPTERS`, or "module:object".
+        kernels: a name in `ADAPTERS`, "module:object", or a TOML file that tells of `.metal` files.
         python: the interpreter of its process; None for this one.
         log_path: what its process prints.
     """
@@ -51,7 +51,8 @@ OPERATIONS = ("capabilities", "reshape_and_cache", "copy_blocks", "paged_attenti
 
 
 def load(name: str, python: Path | None = None, log: Path | None = None) -> Checked:
-    """A library of `ADAPTERS`, or another's "module:object": a class, a function or a library.
+    """A library of `ADAPTERS`, another's "module:object" (a class, a function or a library), or
+    that of a TOML file, see `on_metal_source`.
 
     Args:
         python: the interpreter that has it, in a process of its own; by default this one.
@@ -75,17 +76,7 @@ def load(name: str, python: Path | None = None, log: Path | None = None) -> Chec
 
 def found(name: str) -> KernelLibrary:
     """The library of this name in this interpreter, as `load` finds it. Raises TargetError."""
-    place = ADAPTERS.get(name, name)
-    module, colon, attribute = place.partition(":")
-    if not colon:
-        raise TargetError(
-            f"There is no kernel library {name!r}: name one of {', '.join(ADAPTERS)}, "
-            "or your own as module:object."
-        )
-    try:
-        there = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise TargetError(f"The kernel library {name!r} cannot be imported: {error}.") from error
+    there = _toml(name) if name.endswith(".toml") else _object(name)
     try:
         library: Any = there() if callable(there) else there
     except Exception as error:  # It raises what it likes.
@@ -96,3 +87,26 @@ def found(name: str) -> KernelLibrary:
         raise TargetError(f"{name!r} is no kernel library: it has no {what!r}.")
     made: KernelLibrary = library
     return made
+
+
+def _toml(name: str) -> Callable[[], Any]:
+    from conformance.targets.kernels.on_metal_source import MetalSource
+
+    return lambda: MetalSource(Path(name))
+
+
+def _object(name: str) -> Any:
+    """The object of a name in `ADAPTERS` or of "module:object". Raises TargetError."""
+    module, colon, attribute = ADAPTERS.get(name, name).partition(":")
+    if not colon:
+        raise TargetError(
+            f"There is no kernel library {name!r}: name one of {', '.join(ADAPTERS)}, "
+            "or your own as module:object or a TOML file."
+        )
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        elsewhere = "" if name not in ADAPTERS else "; --kernels-python names another interpreter"
+        raise TargetError(
+            f"The kernel library {name!r} cannot be imported: {error}{elsewhere}."
+        ) from error
