@@ -6,7 +6,7 @@ import pytest
 
 from conformance.outcomes import SuiteError
 from conformance.plugin import worker_state
-from conformance.targets.kernels import Checked, KernelTarget, load
+from conformance.targets.kernels import Checked, KernelTarget
 
 
 @pytest.fixture(scope="session")
@@ -16,4 +16,4 @@ def library(request: pytest.FixtureRequest) -> Checked:
     target: object = state.target if state else None
     if not isinstance(target, KernelTarget):
         raise SuiteError("There is no kernel library: pass --kernels")
-    return load(target.kernels)
+    return target.load()

@@ -182,7 +182,7 @@ class _Reader:
             for name, text in self._table("let", found.get("let", {})).items()
         }
         for at, (name, expression) in enumerate(self._let.items()):
-            allowed = {*SIZES, *list(self._let)[:at]}
+            allowed = (*SIZES, *list(self._let)[:at])
             self._names(f"let.{name}", expression, allowed, ())
         self._temporaries = {
             name: self._temporary(f"temporaries.{name}", given)
@@ -242,7 +242,7 @@ class _Reader:
             layouts[name] = self._in(f"layouts.{name}", functools.partial(layout, words))
             for axis in layouts[name].axes:
                 if axis.size is not None:
-                    self._names(f"layouts.{name}", axis.size, {*SIZES, *self._let}, ())
+                    self._names(f"layouts.{name}", axis.size, (*SIZES, *self._let), ())
         return layouts
 
     def _temporary(self, key: str, given: Any) -> Temporary:
@@ -341,8 +341,8 @@ class _Reader:
 
     def _names_of(self, operation: str, dispatch: Dispatch) -> None:
         """Every expression of a dispatch is of names that there are."""
-        known = {*NAMES[operation], *self._let}
-        arrays = {*ARRAYS[operation], *self._temporaries} & {b.array for b in dispatch.buffers}
+        known = (*NAMES[operation], *self._let)
+        arrays = [buffer.array for buffer in dispatch.buffers if buffer.array]
         used = [
             self._temporaries[b.array] for b in dispatch.buffers if b.array in self._temporaries
         ]
@@ -417,4 +417,4 @@ class _Reader:
 
 
 def _list(names: Collection[str]) -> str:
-    return ", ".join(names if isinstance(names, Sequence) else sorted(names))
+    return ", ".join(names)

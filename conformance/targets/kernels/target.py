@@ -80,6 +80,8 @@ def found(name: str) -> KernelLibrary:
     try:
         library: Any = there() if callable(there) else there
     except Exception as error:  # It raises what it likes.
+        if name.endswith(".toml"):
+            raise TargetError(str(error)) from error
         raise TargetError(f"The kernel library {name!r} does not start: {error}") from error
     missing = [operation for operation in OPERATIONS if not hasattr(library, operation)]
     if missing or not hasattr(library, "name"):
