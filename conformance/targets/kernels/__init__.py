@@ -6,6 +6,7 @@ from conformance.targets.kernels.contract import (
     KernelCapabilities,
     KernelError,
     KernelLibrary,
+    LatentLibrary,
     capabilities_of,
 )
 from conformance.targets.kernels.target import ADAPTERS, KernelTarget, load
@@ -18,6 +19,7 @@ __all__ = [
     "KernelError",
     "KernelLibrary",
     "KernelTarget",
+    "LatentLibrary",
     "capabilities_of",
     "load",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.targets.errors import TargetError
 from conformance.targets.kernels.checked import Checked
-from conformance.targets.kernels.contract import KernelError
+from conformance.targets.kernels.contract import Feature, KernelError
 
 ADAPTERS: Mapping[str, str] = {
     "reference-mlx": "reference.mlx_ops:library",
@@ -65,6 +65,12 @@ def load(name: str) -> Checked:
         what = missing[0] if missing else "name"
         raise TargetError(f"{name!r} is no kernel library: it has no {what!r}.")
     try:
-        return Checked(library)
+        checked = Checked(library)
     except KernelError as error:
         raise TargetError(str(error)) from error
+    if Feature.MLA in checked.capabilities().features and not hasattr(library, "mla_attention"):
+        raise TargetError(
+            f"{name!r} says that it has {Feature.MLA.value}, and has no 'mla_attention': add it, "
+            f"or name the features that there are, without {Feature.MLA.value}, in capabilities()."
+        )
+    return checked
