@@ -8,7 +8,7 @@ from conformance.targets.kernels.contract import (
     KernelLibrary,
     capabilities_of,
 )
-from conformance.targets.kernels.target import ADAPTERS, KernelTarget, load
+from conformance.targets.kernels.target import ADAPTERS, KernelTarget, find, load
 
 __all__ = [
     "ADAPTERS",
@@ -19,5 +19,6 @@ __all__ = [
     "KernelLibrary",
     "KernelTarget",
     "capabilities_of",
+    "find",
     "load",
 ]
