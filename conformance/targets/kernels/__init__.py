@@ -9,7 +9,7 @@ from conformance.targets.kernels.contract import (
     LatentLibrary,
     capabilities_of,
 )
-from conformance.targets.kernels.target import ADAPTERS, KernelTarget, load
+from conformance.targets.kernels.target import ADAPTERS, KernelTarget, find, load
 
 __all__ = [
     "ADAPTERS",
@@ -21,5 +21,6 @@ __all__ = [
     "KernelTarget",
     "LatentLibrary",
     "capabilities_of",
+    "find",
     "load",
 ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from conformance.targets.errors import TargetError
+from conformance.targets.imported import imported
 from conformance.targets.kernels.checked import Checked
 from conformance.targets.kernels.contract import Feature, KernelError
 
@@ -24,9 +24,13 @@ class KernelTarget:
 
     Attributes:
         kernels: a name in `ADAPTERS`, or "module:object".
+        name: what a person calls it, in reports.
+        claims: what it says of itself: the attributes of `KernelCapabilities` that it limits.
     """
 
     kernels: str
+    name: str
+    claims: dict[str, list[Any]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -34,6 +38,18 @@ class KernelTarget:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> KernelTarget:
         return cls(**data)
+
+
+def find(kernels: str) -> KernelTarget:
+    """The library that a person names.
+
+    Raises:
+        TargetError: as `load`.
+    """
+    library = load(kernels)
+    said = asdict(library.capabilities())
+    claims = {name: sorted(values) for name, values in said.items() if values is not None}
+    return KernelTarget(kernels, library.name, claims)
 
 
 OPERATIONS = ("capabilities", "reshape_and_cache", "copy_blocks", "paged_attention")
@@ -46,16 +62,12 @@ def load(name: str) -> Checked:
         TargetError: there is none of this name, it cannot be imported, or it is no library.
     """
     place = ADAPTERS.get(name, name)
-    module, colon, attribute = place.partition(":")
-    if not colon:
+    if ":" not in place:
         raise TargetError(
             f"There is no kernel library {name!r}: name one of {', '.join(ADAPTERS)}, "
             "or your own as module:object."
         )
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise TargetError(f"The kernel library {name!r} cannot be imported: {error}.") from error
+    found = imported(place)
     try:
         library = found() if callable(found) else found
     except Exception as error:  # It raises what it likes.
