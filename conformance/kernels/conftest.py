@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from conformance.outcomes import SuiteError
@@ -10,10 +12,11 @@ from conformance.targets.kernels import Checked, KernelTarget
 
 
 @pytest.fixture(scope="session")
-def library(request: pytest.FixtureRequest) -> Checked:
+def library(request: pytest.FixtureRequest) -> Iterator[Checked]:
     """What `--kernels` names."""
     state = worker_state(request.config)
-    target: object = state.target if state else None
-    if not isinstance(target, KernelTarget):
+    if state is None or not isinstance(state.target, KernelTarget):
         raise SuiteError("There is no kernel library: pass --kernels")
-    return target.load()
+    library = state.target.load()
+    yield library
+    library.close()

@@ -17,7 +17,7 @@ class Dying:
     name = "dying"
 
     def capabilities(self) -> Any:
-        return {}
+        return {"features": ("copy-blocks", "prefill", "sinks", "sliding-window")}
 
     def reshape_and_cache(self, *arrays: Any) -> None:
         raise NotImplementedError

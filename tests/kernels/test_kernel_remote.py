@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from conformance.kernels import test_copy_blocks as copying
-from conformance.kernels import test_paged_attention as attention
+from conformance.kernels import test_paged_attention_memory as memory
 from conformance.kernels import test_reshape_and_cache as writing
 from conformance.outcomes import Failed
 from conformance.targets.errors import TargetError
-from conformance.targets.kernels import Checked, KernelError, KernelTarget, load
+from conformance.targets.kernels import Checked, KernelError, KernelTarget, find, load
 from conformance.targets.kernels.memory import Carried, dtype_named, mapped, name_of
 from conformance.targets.kernels.remote import RemoteKernels
 from fixtures.kernels.cases import Case
@@ -51,8 +51,8 @@ def test_another_process_gives_the_same_bits(started):
     for dtype in ("float16", "bfloat16", "float32"):
         case = Case(dtype, (20, 5), (3, 1), sinks=True, sliding_window=9)
         assert attended(library, case).tobytes() == attended(load("torch"), case).tobytes()
-    attention.test_views(library, "bfloat16")
-    attention.test_writes_nothing(library, "float16")
+    memory.test_views(library, "bfloat16")
+    memory.test_writes_nothing(library, "float16")
     copying.test_pairs(library, "float32", copying.PAIRS["many"])
     writing.test_strided(library, "bfloat16")
     for name in ("every-slot", "padding", "no-token"):
@@ -60,8 +60,8 @@ def test_another_process_gives_the_same_bits(started):
 
 
 FAULTS = [
-    ("WritesBeside", attention.test_writes_nothing, "bytes beside query were written"),
-    ("StridesIgnored", attention.test_views, "the strides of the arguments"),
+    ("WritesBeside", memory.test_writes_nothing, "bytes beside query were written"),
+    ("StridesIgnored", memory.test_views, "the strides of the arguments"),
 ]
 
 
@@ -93,19 +93,19 @@ def test_what_is_no_array_is_no_result(started):
 @pytest.mark.parametrize(
     ("name", "python", "sentence"),
     [
-        ("no_such:Thing", sys.executable, r"'no_such:Thing' cannot be imported: .* \(in /"),
+        ("no_such:Thing", sys.executable, r"^no_such:Thing cannot be loaded: .* \(in /"),
         ("torch", "/no/python", r"^/no/python cannot be run"),
     ],
 )
 def test_what_cannot_be_loaded_is_told_with_its_interpreter(name, python, sentence):
     with pytest.raises(TargetError, match=sentence):
-        KernelTarget(name, python).load()
+        find(name, Path(python))
 
 
 def test_a_target_is_plain_data():
-    target = KernelTarget("vllm-cpu", "/their/python", "/some/log")
+    target = KernelTarget("vllm-cpu", "vllm", {"head_sizes": [64]}, "/their/python", "/some/log")
     assert KernelTarget.from_json(target.to_json()) == target
-    assert KernelTarget.from_json({"kernels": "torch"}).load().name == "torch"
+    assert KernelTarget.from_json({"kernels": "torch", "name": "torch"}).load().name == "torch"
 
 
 def test_arrays_of_one_memory_are_of_one_memory_there(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance.kernels import test_paged_attention as attention
+from conformance.kernels import test_paged_attention_memory as memory
 from conformance.kernels import test_reshape_and_cache as writing
 from conformance.kernels.cases import of_features
 from conformance.outcomes import Absent, Failed
@@ -51,9 +52,9 @@ def test_a_third_partys_kernels_are_right(packed_keys, dtype):
     for feature in ("plain", "long-and-short", "empty-rows"):
         attention.test_features(packed_keys, CASES[f"{feature}-{dtype}"])
     attention.test_features(packed_keys, replace(EVERYTHING, dtype=dtype))
-    attention.test_stale_memory(packed_keys, dtype)
-    attention.test_views(packed_keys, dtype)
-    attention.test_blocks_anywhere(packed_keys, dtype)
+    memory.test_stale_memory(packed_keys, dtype)
+    memory.test_views(packed_keys, dtype)
+    memory.test_blocks_anywhere(packed_keys, dtype)
     for slots in ("anywhere", "padding", "no-token"):
         writing.test_slots(packed_keys, dtype, writing.SLOT_LISTS[slots])
     writing.test_strided(packed_keys, dtype)

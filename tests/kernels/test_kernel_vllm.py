@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conformance.kernels import test_paged_attention as attention
+from conformance.kernels import test_paged_attention_memory as memory
 from conformance.kernels import test_reshape_and_cache as writing
 from conformance.kernels.cases import of_features
 from conformance.outcomes import Absent, Failed
@@ -45,9 +46,9 @@ def test_tokens_are_written_to_their_slots(vllm, dtype, slots):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_what_lies_in_unused_slots_comes_out(vllm, dtype):
     with pytest.raises(Failed, match="inf in unused slots"):
-        attention.test_stale_memory(vllm, dtype)
+        memory.test_stale_memory(vllm, dtype)
     with pytest.raises(Failed, match="before the window"):
-        attention.test_passed_window(vllm, dtype)
+        memory.test_passed_window(vllm, dtype)
 
 
 @pytest.mark.parametrize("name", dict(of_features()))

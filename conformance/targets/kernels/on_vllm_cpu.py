@@ -8,12 +8,15 @@ for and not written down: one block is filled by `cpu_attn_reshape_and_cache` wi
 its places, and read.
 
 vLLM's scheduler gives these kernels blocks of 32 and multiples of 32. The kernels and vLLM's choice
-of instruction set take 16, too.
+of instruction set take 16, too. Caches in fp8 need blocks of 32, which capabilities cannot say of
+one feature: they are left out. Latents are decoded by `mla_decode_kvcache`, one query token a row
+and in blocks of 16, of which a larger block is a few.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +30,9 @@ from conformance.targets.kernels.contract import Array, KernelCapabilities, Kern
 Tensor = torch.Tensor
 
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
+LATENT_SIZE, ROPE_SIZE, LATENT_BLOCK_SIZE = 512, 64, 16
+"""What vLLM's `mla_decode_kvcache` is compiled for."""
+
 BITS = {2: torch.int16, 4: torch.int32}
 """Integers of as many bytes as a number of a cache."""
 
@@ -53,7 +59,9 @@ class VllmCpuKernels:
                 "sinks",
                 "alibi",
                 "prefill",
+                "mla",
             ),
+            latent_sizes=((LATENT_SIZE, ROPE_SIZE),),
         )
 
     def reshape_and_cache(
@@ -128,6 +136,39 @@ class VllmCpuKernels:
         )
         return output
 
+    def mla_attention(
+        self,
+        query: Array,
+        latent_cache: Array,
+        *,
+        latent_size: int,
+        block_table: Array,
+        seq_lens: Array,
+        query_start_loc: Array,
+        scale: float,
+    ) -> Array:
+        output = np.zeros((*query.shape[:2], latent_size), query.dtype)
+        if not len(query):
+            return output
+        # Each query token is a row of its own, whose context ends with it.
+        starts = tensor(query_start_loc).long()
+        counts = starts.diff()
+        of = torch.arange(len(counts)).repeat_interleave(counts)
+        lengths = tensor(seq_lens)[of] - (starts[of + 1] - torch.arange(len(of))) + 1
+        parts = latent_cache.shape[1] // LATENT_BLOCK_SIZE
+        blocks = tensor(block_table)[of, :, None] * parts + torch.arange(parts)
+        ops.mla_decode_kvcache_cpu(
+            tensor(output),
+            tensor(np.ascontiguousarray(query)),
+            tensor(np.ascontiguousarray(latent_cache)).view(
+                -1, LATENT_BLOCK_SIZE, latent_cache.shape[2]
+            ),
+            scale,
+            blocks.flatten(1).int().contiguous(),
+            lengths.int(),
+        )
+        return output
+
 
 class Zeroed(VllmCpuKernels):
     """Slots that no sequence has hold 0, as they do in a server until somebody's tokens lie there.
@@ -140,15 +181,22 @@ class Zeroed(VllmCpuKernels):
     def paged_attention(
         self, query: Array, key_cache: Array, value_cache: Array, **named: Any
     ) -> Array:
-        block_size = key_cache.shape[1]
-        unused = np.ones(key_cache.shape[:2], bool)
-        for blocks, length in zip(named["block_table"], named["seq_lens"], strict=True):
-            at = np.arange(length)
-            unused[blocks[at // block_size], at % block_size] = False
-        caches = [cache.copy() for cache in (key_cache, value_cache)]
-        for cache in caches:
-            cache[unused] = np.zeros(1, cache.dtype)
+        caches = [_zeroed(cache, named) for cache in (key_cache, value_cache)]
         return super().paged_attention(query, *caches, **named)
+
+    def mla_attention(self, query: Array, latent_cache: Array, **named: Any) -> Array:
+        return super().mla_attention(query, _zeroed(latent_cache, named), **named)
+
+
+def _zeroed(cache: Array, named: Mapping[str, Any]) -> Array:
+    """A copy that holds 0 wherever no sequence has a token."""
+    unused = np.ones(cache.shape[:2], bool)
+    for blocks, length in zip(named["block_table"], named["seq_lens"], strict=True):
+        at = np.arange(length)
+        unused[blocks[at // cache.shape[1]], at % cache.shape[1]] = False
+    copy = cache.copy()
+    copy[unused] = np.zeros(1, cache.dtype)
+    return copy
 
 
 class Packed:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from conformance.targets.errors import TargetError
+from conformance.targets.imported import imported
 from conformance.targets.kernels.checked import Checked
-from conformance.targets.kernels.contract import KernelError, KernelLibrary
+from conformance.targets.kernels.contract import (
+    Feature,
+    KernelError,
+    KernelLibrary,
+    capabilities_of,
+)
 
 ADAPTERS: Mapping[str, str] = {
     "reference-mlx": "reference.mlx_ops:library",
@@ -26,11 +31,15 @@ class KernelTarget:
 
     Attributes:
         kernels: a name in `ADAPTERS`, "module:object", or a TOML file that tells of `.metal` files.
+        name: what a person calls it, in reports.
+        claims: what it says of itself: the attributes of `KernelCapabilities` that it limits.
         python: the interpreter of its process; None for this one.
         log_path: what its process prints.
     """
 
     kernels: str
+    name: str
+    claims: dict[str, list[Any]] = field(default_factory=dict)
     python: str | None = None
     log_path: str | None = None
 
@@ -47,7 +56,27 @@ class KernelTarget:
         return load(self.kernels, None if self.python is None else Path(self.python), log)
 
 
-OPERATIONS = ("capabilities", "reshape_and_cache", "copy_blocks", "paged_attention")
+def find(kernels: str, python: Path | None = None, log: Path | None = None) -> KernelTarget:
+    """The library that a person names.
+
+    Args:
+        python: an interpreter that has it; this one by default.
+        log: what its process prints.
+
+    Raises:
+        TargetError: as `load`.
+    """
+    library = load(kernels, python, log)
+    said = asdict(library.capabilities())
+    claims = {name: sorted(values) for name, values in said.items() if values is not None}
+    library.close()
+    return KernelTarget(
+        kernels,
+        library.name,
+        claims,
+        None if python is None else str(python),
+        None if log is None else str(log),
+    )
 
 
 def load(name: str, python: Path | None = None, log: Path | None = None) -> Checked:
@@ -61,17 +90,14 @@ def load(name: str, python: Path | None = None, log: Path | None = None) -> Chec
     Raises:
         TargetError: there is none of this name, it cannot be imported, or it is no library.
     """
-    library: KernelLibrary
     if python is None:
-        library = found(name)
-    else:
-        from conformance.targets.kernels.remote import RemoteKernels
+        return Checked(found(name))
+    from conformance.targets.kernels.remote import RemoteKernels
 
-        library = RemoteKernels(name, python, log=log)
-    try:
-        return Checked(library)
-    except KernelError as error:
-        raise TargetError(str(error)) from error
+    return Checked(RemoteKernels(name, python, log=log))
+
+
+OPERATIONS = ("capabilities", "reshape_and_cache", "copy_blocks", "paged_attention")
 
 
 def found(name: str) -> KernelLibrary:
@@ -88,6 +114,15 @@ def found(name: str) -> KernelLibrary:
         what = missing[0] if missing else "name"
         raise TargetError(f"{name!r} is no kernel library: it has no {what!r}.")
     made: KernelLibrary = library
+    try:
+        features = capabilities_of(made).features
+    except KernelError as error:
+        raise TargetError(str(error)) from error
+    if Feature.MLA in features and not hasattr(library, "mla_attention"):
+        raise TargetError(
+            f"{name!r} says that it has {Feature.MLA.value}, and has no 'mla_attention': add it, "
+            f"or name the features that there are, without {Feature.MLA.value}, in capabilities()."
+        )
     return made
 
 
@@ -99,16 +134,18 @@ def _toml(name: str) -> Callable[[], Any]:
 
 def _object(name: str) -> Any:
     """The object of a name in `ADAPTERS` or of "module:object". Raises TargetError."""
-    module, colon, attribute = ADAPTERS.get(name, name).partition(":")
-    if not colon:
+    place = ADAPTERS.get(name, name)
+    if ":" not in place:
         raise TargetError(
             f"There is no kernel library {name!r}: name one of {', '.join(ADAPTERS)}, "
             "or your own as module:object or a TOML file."
         )
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        elsewhere = "" if name not in ADAPTERS else "; --kernels-python names another interpreter"
+        return imported(place)
+    except TargetError as error:
+        if name not in ADAPTERS:
+            raise
         raise TargetError(
-            f"The kernel library {name!r} cannot be imported: {error}{elsewhere}."
+            f"{name} is not installed here ({error}): name an interpreter that has it with "
+            "--kernels-python."
         ) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,6 @@ from conformance.targets.kernels.contract import KernelError, capabilities_of
 from conformance.targets.kernels.memory import mapped, name_of
 from conformance.targets.kernels.target import found
 
-FIELDS = ("dtypes", "head_sizes", "block_sizes", "features")
-
 
 def main(library: str, scratch: str, into: str, out_of: str) -> None:
     """Answers until there are no more questions. The first answer is to "load"."""
@@ -31,11 +30,10 @@ def main(library: str, scratch: str, into: str, out_of: str) -> None:
         if question["do"] == "load":
             try:
                 loaded = found(library)
-                said = capabilities_of(loaded)
-            except (TargetError, KernelError) as error:
+            except TargetError as error:
                 raise Refused(str(error)) from error
-            fields = {name: getattr(said, name) for name in FIELDS}
-            plain = {name: None if v is None else list(v) for name, v in fields.items()}
+            said = asdict(capabilities_of(loaded))
+            plain = {name: None if v is None else list(v) for name, v in said.items()}
             return {"name": loaded.name, "capabilities": plain}
         try:
             return _called(getattr(loaded, question["do"]), question, Path(scratch))
