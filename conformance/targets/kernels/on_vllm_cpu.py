@@ -156,13 +156,12 @@ class VllmCpuKernels:
         of = torch.arange(len(counts)).repeat_interleave(counts)
         lengths = tensor(seq_lens)[of] - (starts[of + 1] - torch.arange(len(of))) + 1
         parts = latent_cache.shape[1] // LATENT_BLOCK_SIZE
+        cache = tensor(np.ascontiguousarray(latent_cache))
         blocks = tensor(block_table)[of, :, None] * parts + torch.arange(parts)
         ops.mla_decode_kvcache_cpu(
             tensor(output),
             tensor(np.ascontiguousarray(query)),
-            tensor(np.ascontiguousarray(latent_cache)).view(
-                -1, LATENT_BLOCK_SIZE, latent_cache.shape[2]
-            ),
+            cache.view(-1, LATENT_BLOCK_SIZE, latent_cache.shape[2]),
             scale,
             blocks.flatten(1).int().contiguous(),
             lengths.int(),
