@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.kernels import test_mla_attention as latents
 from conformance.kernels import test_paged_attention as attention
 from conformance.kernels import test_paged_attention_memory as memory
 from conformance.kernels import test_reshape_and_cache as writing
@@ -22,8 +23,8 @@ from fixtures.kernels import DTYPES
 PYTHON = os.environ.get("MACCORD_VLLM_PYTHON")
 pytestmark = pytest.mark.skipif(PYTHON is None, reason="MACCORD_VLLM_PYTHON names no interpreter")
 
-DEPARTS = {"gemma2-float32"}
-"""Soft caps of 50 in float32: the finding on soft caps."""
+DEPARTS = {"gemma2-float32", *(f"beyond-half-capped-{dtype}" for dtype in DTYPES)}
+"""The findings on soft caps."""
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +45,19 @@ def test_tokens_are_written_to_their_slots(vllm, dtype, slots):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_what_lies_in_unused_slots_comes_out(vllm, dtype):
+def test_what_no_query_may_see_comes_out(vllm, zeroed, dtype):
     with pytest.raises(Failed, match="inf in unused slots"):
         memory.test_stale_memory(vllm, dtype)
     with pytest.raises(Failed, match="before the window"):
-        memory.test_passed_window(vllm, dtype)
+        memory.test_passed_window(zeroed, dtype)
+    with pytest.raises(Failed, match=r"output\[32, 0, 0\] = nan"):
+        memory.test_later_tokens(zeroed, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_latents_are_decoded_whatever_lies_in_unused_slots(vllm, dtype):
+    latents.test_stale_latents(vllm, dtype)
+    latents.test_latents_alone(vllm, dtype)
 
 
 @pytest.mark.parametrize("name", dict(of_features()))
