@@ -224,7 +224,13 @@ class _Call:
         return stride
 
     def finish(self) -> None:
-        """Caches in another layout, if kernels wrote to them, are put into the contract's."""
+        """What kernels wrote to copies is put where the caller has it: an output in a dtype of its
+        own, and caches in another layout if they were written to."""
+        for (name, dtype, _), array in self._bound.items():
+            if name == "output" and dtype:
+                output = self._arrays[name]
+                assert output is not None
+                output[...] = array.astype(output.dtype)
         for name, (packed, before) in self._packed.items():
             if packed.tobytes() != before:
                 cache = self._arrays[name]

@@ -7,11 +7,11 @@ compiled for a file that cannot be right.
 from __future__ import annotations
 
 import functools
-import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Formatter
 from typing import Any, TypeVar
 
 from reference.emulator.checks import parse_checks
@@ -201,12 +201,12 @@ class _Reader:
         return Spec(
             name=str(found.get("name", self._path.stem)),
             checks=str(checks),
-            deadline=float(found.get("deadline", 60)),
+            deadline=self._number("deadline", found.get("deadline", 60)),
             include_folders=tuple(
                 self._folder(f"include_folders[{at}]", name)
-                for at, name in enumerate(found.get("include_folders", ()))
+                for at, name in enumerate(self._list("include_folders", found))
             ),
-            defines=tuple(map(str, found.get("defines", ()))),
+            defines=tuple(map(str, self._list("defines", found))),
             capabilities=capabilities,
             types=types,
             let=self._let,
@@ -332,7 +332,7 @@ class _Reader:
         if strided and (dtype or array not in ("query", "key", "value")):
             raise self._wrong(f"{key}.strided", "is for query, key and value, as they are")
         return Buffer(
-            int(said.get("index", index)),
+            int(self._number(f"{key}.index", said.get("index", index))),
             array,
             self._expression(f"{key}.value", said["value"]) if "value" in said else None,
             str(dtype),
@@ -358,8 +358,12 @@ class _Reader:
         for expression in expressions:
             if expression is not None:
                 self._names(dispatch.key, expression, known, arrays)
-        for name in re.findall(r"\{(.*?)\}", dispatch.function):
-            if name not in (*known, "dtype"):
+        try:
+            words = [name for _, name, _, _ in Formatter().parse(dispatch.function)]
+        except ValueError as error:
+            raise self._wrong(f"{dispatch.key}.function", f"is no name: {error}") from error
+        for name in words:
+            if name is not None and name not in (*known, "dtype"):
                 raise self._wrong(
                     f"{dispatch.key}.function", f"names {{{name}}}; there are {_list(known)}, dtype"
                 )
@@ -395,6 +399,17 @@ class _Reader:
             return made()
         except ExpressionError as error:
             raise self._wrong(key, str(error), colon=True) from error
+
+    def _number(self, key: str, given: Any) -> float:
+        if isinstance(given, bool) or not isinstance(given, int | float) or given < 0:
+            raise self._wrong(key, f"is {given!r}; expected a number")
+        return given
+
+    def _list(self, key: str, found: Mapping[str, Any]) -> list[Any]:
+        given = found.get(key, [])
+        if not isinstance(given, list):
+            raise self._wrong(key, f"is {given!r}; expected a list")
+        return given
 
     def _folder(self, key: str, name: Any) -> Path:
         folder = self._path.parent / str(name)

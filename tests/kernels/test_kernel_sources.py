@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.kernels import test_copy_blocks as copying
 from conformance.kernels import test_paged_attention as attention
 from conformance.kernels import test_paged_attention_memory as memory
 from conformance.kernels import test_reshape_and_cache as writing
@@ -58,6 +59,18 @@ def test_a_third_partys_kernels_are_right(packed_keys, dtype):
     for slots in ("anywhere", "padding", "no-token"):
         writing.test_slots(packed_keys, dtype, writing.SLOT_LISTS[slots])
     writing.test_strided(packed_keys, dtype)
+    for pairs in ("one-to-many", "none"):
+        copying.test_pairs(packed_keys, dtype, copying.PAIRS[pairs])
+
+
+def test_an_output_of_another_dtype_is_rounded_to_the_querys(copied):
+    wide = '{ array = "output", dtype = "float32" }'
+    path = copied(
+        "packed_keys.toml",
+        output=('"output"', wide),
+        function=("join_partitions_{dtype}_hs", "join_partitions_float_hs"),
+    )
+    attention.test_features(load(path), MIXED)
 
 
 def test_what_the_file_does_not_claim_is_not_run(packed_keys):
@@ -155,6 +168,9 @@ WRONG = {
     ),
     "no TOML": ("[let]", "[let", r"is no TOML: "),
     "no grid": ('threadgroups = ["num_tokens"]\n', "", r"\.threadgroups or threads must say the g"),
+    "no number": ("one_query", 'deadline = "soon"\none_query', r"deadline is 'soon'; expected a n"),
+    "no list": ("one_query", 'defines = "X"\none_query', r"defines is 'X'; expected a list"),
+    "no name": ("join_partitions_{dtype}", "join_{dtype", r"\]\.function is no name: "),
     "unknown check": ("one_query", 'checks = "all"\none_query', r"checks is 'all': there is no ch"),
     "unknown feature": ('"alibi"', '"albi"', "Capabilities name the feature 'albi'"),
 }  # fmt: skip

@@ -40,6 +40,22 @@ template <typename T>
   }
 }
 
+template <typename T>
+[[kernel]] void duplicate_blocks(device T* key_cache [[buffer(0)]],
+                                 device T* value_cache [[buffer(1)]],
+                                 const device int* pairs [[buffer(2)]],
+                                 constant int& block_numbers [[buffer(4)]],
+                                 uint pair [[threadgroup_position_in_grid]],
+                                 uint lane [[thread_position_in_threadgroup]],
+                                 uint lanes [[threads_per_threadgroup]]) {
+  const int64_t from = int64_t(pairs[2 * pair]) * block_numbers;
+  const int64_t to = int64_t(pairs[2 * pair + 1]) * block_numbers;
+  for (int i = lane; i < block_numbers; i += lanes) {
+    key_cache[to + i] = key_cache[from + i];
+    value_cache[to + i] = value_cache[from + i];
+  }
+}
+
 // One threadgroup for a head of a sequence and a partition of its context.
 template <typename T, int HEAD_SIZE, int BLOCK_SIZE>
 [[kernel]] void attend_partition(device float* tmp_out [[buffer(0)]],
@@ -170,6 +186,9 @@ template <typename T, int HEAD_SIZE>
 
 #define STORE(T) \
   template [[host_name("store_tokens_" #T)]] [[kernel]] decltype(store_tokens<T>) store_tokens<T>;
+#define DUPLICATE(T)                                            \
+  template [[host_name("duplicate_blocks_" #T)]] [[kernel]] \
+  decltype(duplicate_blocks<T>) duplicate_blocks<T>;
 #define JOIN(T, H)                                                       \
   template [[host_name("join_partitions_" #T "_hs" #H)]] [[kernel]] \
   decltype(join_partitions<T, H>) join_partitions<T, H>;
@@ -179,6 +198,8 @@ template <typename T, int HEAD_SIZE>
 
 STORE(float)
 STORE(half)
+DUPLICATE(float)
+DUPLICATE(half)
 JOIN(float, 64)
 JOIN(half, 64)
 ATTEND(float, 64, 16)
