@@ -41,6 +41,7 @@ def test_every_shipped_recipe_loads():
         "docker-model-runner",
         "llama.cpp",
         "mlx-lm",
+        "reference",
         "vllm-cpu",
         "vllm-cuda",
         "vllm-metal",
