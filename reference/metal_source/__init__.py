@@ -7,7 +7,8 @@ knows them, and here a few lines of TOML take its place, so that the source is r
 |---|---|
 | `arithmetic` | expressions of sizes, "ceil_div(max_seq_len, 512)" |
 | `layout` | a cache in another order of its axes, and back |
-| `spec` | the TOML file, read and checked |
+| `spec` | what the TOML file says, and the words that it may use |
+| `reader` | the file, read and checked |
 | `library` | the operations: arguments bound, kernels dispatched, safety modes on |
 
 docs/kernels.md says what may stand in the file.

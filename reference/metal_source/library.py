@@ -15,7 +15,8 @@ from reference.emulator import Library
 from reference.emulator.library import Pipeline
 from reference.metal_source.arithmetic import Expression, Number
 from reference.metal_source.layout import AXES
-from reference.metal_source.spec import CACHES, Buffer, Dispatch, Spec, SpecError, Temporary, read
+from reference.metal_source.reader import read
+from reference.metal_source.spec import CACHES, Buffer, Dispatch, Spec, SpecError, Temporary
 
 Array = NDArray[Any]
 
