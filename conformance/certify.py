@@ -166,6 +166,7 @@ class Certification:
             results=results,
             known_failures=_stated(self.known_failures) if self.known_failures else None,
             numerics=self.folder.parities(),
+            footprints=self.folder.footprints(),
             notes=_restart_note(len(self.folder.restarts())),
             log_tail=_log_tail(self.target) if void else None,
         )

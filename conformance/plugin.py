@@ -36,6 +36,8 @@ from conformance.worker import WorkerState
 
 SUITE_FOLDER = Path(__file__).parent
 RESULT_PROPERTY = "maccord_result"
+FOOTPRINT_PROPERTY = "footprint"
+"""What a requirement records of the memory that a pool took, with pytest's `record_property`."""
 
 _measured_from = pytest.StashKey[float]()
 _worker = pytest.StashKey[WorkerState]()
@@ -320,6 +322,9 @@ class _Controller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if (result := result_of(report)) is not None:
             self.certification.folder.record(result)
+            for name, value in report.user_properties:
+                if name == FOOTPRINT_PROPERTY:
+                    self.certification.folder.record_footprint(value)  # type: ignore[arg-type]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str) -> None:
