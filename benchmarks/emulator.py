@@ -3,12 +3,16 @@
     OPENBLAS_NUM_THREADS=1 python benchmarks/emulator.py
 
 Decode attention of 16 sequences x 1,024 tokens x 8 heads x head size 128 in float32, against NumPy
-in one thread; the safety modes against a plain run; the first and the cached compile of a kernel.
+in one thread; the safety modes against a plain run, also of two kernels that mostly work in
+threadgroup memory; the first and the cached compile of a kernel.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +25,11 @@ import numpy as np
 from reference.emulator import Library, Pipeline
 
 SOURCE = Path(__file__).with_name("decode_attention.metal")
+MATMUL = Path(__file__).with_name("tiled_matmul.metal")
+KERNELS = "mlx/backend/metal/kernels"
+CHECKS = "bounds,races,uninitialized"
+Run = Callable[[str | None], object]  # of a kernel, with what to check
+
 SEQUENCES, TOKENS, HEADS, HEAD_SIZE = 16, 1024, 8, 128
 
 
@@ -59,6 +68,60 @@ def emulated(
     return out
 
 
+def tiled_matmul(rng: np.random.Generator, size: int = 256) -> Run:
+    a, b = (rng.normal(size=(size, size)).astype(np.float32) for _ in range(2))
+    pipeline = Library.from_file(MATMUL).new_function("tiled_matmul")
+
+    def run(check: str | None) -> None:
+        out = np.zeros_like(a)
+        encoder = pipeline.encoder(check=check, workers=1)
+        for index, array in enumerate((a, b, out)):
+            encoder.set_buffer(array, index=index)
+        encoder.set_bytes(np.uint32(size), 3)
+        encoder.dispatch_threads((size, size, 1), (16, 16, 1))
+        assert np.allclose(out, a @ b, atol=1e-3)
+
+    return run
+
+
+def block_sort(rng: np.random.Generator, rows: int = 256, size: int = 512) -> Run | None:
+    """Of MLX's own header, where it is installed."""
+    mlx = importlib.util.find_spec("mlx")
+    folders = [
+        Path(folder) / "include" for folder in (mlx and mlx.submodule_search_locations) or ()
+    ]
+    folders = [folder for folder in folders if (folder / KERNELS / "sort.h").is_file()]
+    if not folders:
+        return None
+    source = "".join(f'#include "{KERNELS}/{name}.h"\n' for name in ("utils", "sort"))
+    library = Library(source, name="sort.metal", include_folders=folders)
+    pipeline = library.new_function("block_sort<float, float, false, 128, 4>")
+    values = rng.normal(size=(rows, size)).astype(np.float32)
+
+    def run(check: str | None) -> None:
+        out = np.zeros_like(values)
+        encoder = pipeline.encoder(check=check, workers=1)
+        encoder.set_buffer(values, index=0)
+        encoder.set_buffer(out, index=1)
+        # Length of the sorted axis; strides along it, in and out; strides to the next row.
+        for index, number in enumerate((size, 1, 1, size, size), 2):
+            encoder.set_bytes(np.int32(number), index)
+        encoder.dispatch_threadgroups((1, rows, 1), (128, 1, 1))
+        assert np.array_equal(out, np.sort(values, axis=1))
+
+    return run
+
+
+def print_checked(name: str, run: Run, times: int = 7) -> None:
+    """Plain and checked runs in turn, so that both see the same machine."""
+    run(CHECKS)
+    plain, checked = zip(
+        *((best(lambda: run(None), 2), best(lambda: run(CHECKS), 1)) for _ in range(times)),
+        strict=True,
+    )
+    print(f"  {name:<27} {min(checked) / min(plain):6.2f}   (plain {min(plain) * 1e3:.0f} ms)")
+
+
 def main() -> None:
     rng = np.random.default_rng(0)
     query = rng.normal(size=(SEQUENCES, HEADS, HEAD_SIZE)).astype(np.float32)
@@ -76,28 +139,44 @@ def main() -> None:
     print(f"decode attention: NumPy {numpy_time * 1e3:.0f} ms, emulator {plain * 1e3:.0f} ms")
     print(f"  emulator / NumPy            {plain / numpy_time:6.2f}")
     print(f"  one worker / all cores      {single / plain:6.2f}   ({os.cpu_count()} cores)")
-    small = tuple(array[:2] for array in arrays)
-    small = tuple(np.ascontiguousarray(array) for array in small)
-    checks = "bounds,races,uninitialized"
-    emulated(pipeline, small, checks)
-    checked = best(lambda: emulated(pipeline, small, checks), 3)
-    unchecked = best(lambda: emulated(pipeline, small), 3)
-    print(f"  safety modes / plain        {checked / unchecked:6.2f}   (2 sequences)")
+    small = (query[:2], keys[:2], values[:2])
+    print("safety modes / plain, in one worker")
+    print_checked("decode attention", lambda check: emulated(pipeline, small, check, 1))
+    print_checked("tiled matmul", tiled_matmul(rng))
+    if (sort := block_sort(rng)) is not None:
+        print_checked("MLX's block_sort", sort)
 
+    compile_times()
+
+
+def compile_times() -> None:
+    """Each in a new process with a cache of its own, less what Python needs to import."""
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["MACCORD_CACHE"] = folder
+        environment = {**os.environ, "MACCORD_CACHE": folder}
 
-        def compile_new() -> None:
-            text = (
-                SOURCE.read_text()
-                + f"// {time.perf_counter_ns()}\nkernel void k{time.perf_counter_ns()}() {{}}"
+        def milliseconds(value: str) -> float:
+            command = [sys.executable, "-c", COMPILE, str(SOURCE), value]
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, check=True
             )
-            Library(text).new_function("decode_attention").compiled()
+            return float(done.stdout)
 
-        compile_new()  # makes the precompiled header
-        first = best(compile_new, 3)
-        cached = best(lambda: Library.from_file(SOURCE).new_function("decode_attention").compiled())
-        print(f"compile: first {first * 1e3:.0f} ms, cached {cached * 1e3:.1f} ms")
+        alone = milliseconds("0")  # makes the precompiled header, too
+        first = min(milliseconds(str(i)) for i in range(1, 4))
+        cached = min(milliseconds("0") for _ in range(5))
+    print(f"compile: first of all {alone:.0f} ms, first {first:.0f} ms, cached {cached:.1f} ms")
+
+
+# A line that is there once makes a kernel new.
+COMPILE = """
+import sys, time
+from pathlib import Path
+from reference.emulator import Library
+text = Path(sys.argv[1]).read_text() + f"constant int number = {sys.argv[2]};"
+start = time.perf_counter()
+Library(text).new_function("decode_attention").compiled()
+print((time.perf_counter() - start) * 1e3)
+"""
 
 
 if __name__ == "__main__":

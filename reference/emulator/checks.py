@@ -20,6 +20,17 @@ CHECK_FLAGS = (
     "-fno-plt",
     "-g1",
 )
+_CLANG_CHECK_FLAGS = (
+    "-fsanitize=thread",
+    "-mllvm",
+    "-tsan-instrument-func-entry-exit=0",
+    "-mllvm",
+    "-tsan-instrument-read-before-write=1",
+    "-fno-vectorize",
+    "-fno-slp-vectorize",
+    "-ftrivial-auto-var-init=zero",
+    "-gline-tables-only",
+)
 
 # Two builds that differ in what variables without a value begin with (thread_memory.py). The
 # optimisations that are turned off would give such a variable whatever value is most convenient.
@@ -44,6 +55,12 @@ BUILDS: dict[Build, tuple[str, ...]] = {
     "checked": CHECK_FLAGS,
     "filled": ("-ftrivial-auto-var-init=pattern", *_UNFOLDED),
     "zeroed": ("-ftrivial-auto-var-init=zero", *_UNFOLDED),
+}
+CLANG_BUILDS: dict[Build, tuple[str, ...]] = {
+    "plain": (),
+    "checked": _CLANG_CHECK_FLAGS,
+    "filled": ("-ftrivial-auto-var-init=pattern",),
+    "zeroed": ("-ftrivial-auto-var-init=zero",),
 }
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import json
+import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -16,8 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from reference.emulator.errors import EmulatorError
+from reference.emulator.translate.unit import ENTRY
 
 EMULATOR_FOLDER = Path(__file__).resolve().parent
+# GCC's name for what stands in the shim, or in a kernel that is a function of its own: where no
+# other frame is, the outermost line is the kernel's.
+UNNAMED = "<stdin>"
 SYSTEM_FOLDERS = ("/usr/include/", "/usr/lib/")
 
 Coordinates = tuple[int, int, int]
@@ -130,22 +136,41 @@ def source_line(module: str, offsets: tuple[int, ...]) -> tuple[str, int]:
     emulator's nor the compiler's own counts: a read inside of `simd_sum` is reported where the
     kernel calls it.
     """
-    program = shutil.which("addr2line") or shutil.which("llvm-addr2line")
-    if not module or not offsets or program is None:
+    command = _symbolizer(module)
+    if not module or not offsets or command is None:
         return "", 0
-    command = [program, "-i", "-e", module, *map(hex, offsets)]
+    command += map(hex, offsets)
     frames = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    unnamed = 0
     for frame in frames.splitlines():
-        file, _, number = frame.rpartition(":")
-        digits = number.split(" ")[0]  # "12 (discriminator 3)"
-        if digits.isdigit() and int(digits) > 0 and not is_own(file):
-            return file, int(digits)
-    return "", 0
+        file, line = frame_line(frame)
+        if line > 0 and Path(file).name == UNNAMED:
+            unnamed = line
+        elif line > 0 and not is_own(file):
+            return file, line
+    return "", unnamed
+
+
+def _symbolizer(module: str) -> list[str] | None:
+    if platform.system() == "Darwin":  # with the .dSYM beside the module
+        program = shutil.which("atos")
+        arch = platform.machine()
+        options = ["-o", module, "-arch", arch, "-i", "-fullPath", "-offset"]
+        return [program, *options] if program else None
+    program = shutil.which("addr2line") or shutil.which("llvm-addr2line")
+    return [program, "-i", "-e", module] if program else None
+
+
+def frame_line(frame: str) -> tuple[str, int]:
+    """File and line of `addr2line`'s "k.metal:12 (discriminator 3)" or of `atos`'s
+    "f(int) (in k.so) (k.metal:12)"; ("", 0) if there is none."""
+    found = re.search(r" \(([^()]+):(\d+)\)$", frame) or re.match(r"(.+):(\d+)(?: \(|$)", frame)
+    return (found[1], int(found[2])) if found else ("", 0)
 
 
 def is_own(file: str) -> bool:
     """Whether a file is the emulator's or the compiler's."""
-    if Path(file).name == "<stdin>":  # what precedes the kernel's source, the shim
+    if Path(file).name.startswith((UNNAMED, ENTRY)):
         return True
     own = Path(file).is_absolute() and EMULATOR_FOLDER in Path(file).resolve().parents
     return own or file.startswith(SYSTEM_FOLDERS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reference.emulator.checks import parse_checks
-from reference.emulator.findings import CheckError, Finding
+from reference.emulator.findings import CheckError, Finding, frame_line
 from reference.emulator.library import Library
 from tests.emulator.planted_kernels import FOLDER, PlantedBug
 
@@ -143,3 +143,17 @@ def test_a_schedule_shows_what_a_bug_does_and_repeats(name: str) -> None:
     assert any(not np.array_equal(results[0], other) for other in results[1:])
     again = bug.run("planted", check=None, schedule=5, workers=1)[1][1]
     np.testing.assert_array_equal(again, results[5])
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        ("/a b/k.metal:12", ("/a b/k.metal", 12)),
+        ("k.metal:12 (discriminator 3)", ("k.metal", 12)),
+        ("??:?", ("", 0)),
+        ("metal::sum(int) (in k.so) (/a/k.metal:12)", ("/a/k.metal", 12)),
+        ("0x0000000100003f50 (in k.so)", ("", 0)),
+    ],
+)
+def test_frames_of_addr2line_and_of_atos(frame: str, expected: tuple[str, int]) -> None:
+    assert frame_line(frame) == expected

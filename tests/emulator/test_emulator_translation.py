@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -180,3 +182,33 @@ def test_an_include_that_changed_is_translated_again(tmp_path) -> None:
         encoder.set_buffer(out, index=0)
         encoder.dispatch_threads((1, 1, 1), (1, 1, 1))
         assert out[0] == value
+
+
+def test_arguments_of_attributes_may_be_sums_of_literals() -> None:
+    source = (
+        "constant int value [[function_constant(700 + 2u)]];\n"
+        "kernel void k(device int* out [[buffer((1 << 2) - 1)]]) { out[0] = value; }"
+    )
+    library = Library(HEAD + source)
+    assert library.function_constants == {"value": 702}
+    pipeline = library.new_function("k", {702: 5})
+    assert [p.index for p in pipeline.parameters] == [3]
+    with pytest.raises(CompileError, match=r"line.metal:3: \[\[buffer\(n\)\]\], not an integer"):
+        Library(HEAD + "kernel void k(device int* out [[buffer(n)]]) {}", name="line.metal")
+
+
+def test_the_same_line_of_two_files_is_two_places(tmp_path: Path) -> None:
+    """Lanes that meet at line 3 of a header do not meet those at line 3 of the source."""
+    (tmp_path / "sum.h").write_text("\n\ninline int sum(int x) { return metal::simd_sum(x); }\n")
+    source = HEAD + (
+        "kernel void k(device int* out [[buffer(0)]], uint i [[thread_position_in_grid]]) {"
+        " if (i < 8) out[i] = sum(1); else out[i] = simd_sum(1); }"
+    )
+    source = source.replace("using", '#include "sum.h"\nusing', 1).replace("\nkernel", " kernel", 1)
+    assert source.splitlines()[2].startswith("using namespace metal; kernel")
+    library = Library(source, include_folders=[tmp_path])
+    out = np.zeros(32, np.int32)
+    encoder = library.new_function("k").encoder()
+    encoder.set_buffer(out, index=0)
+    encoder.dispatch_threads((32, 1, 1), (32, 1, 1))
+    np.testing.assert_array_equal(out, [8] * 8 + [24] * 24)

@@ -5,7 +5,7 @@
 namespace metal_emulator::checker {
 
 State state;
-thread_local Worker* worker = nullptr;
+__thread Worker* worker = nullptr;
 
 namespace {
 
@@ -28,7 +28,7 @@ class CellLock {
 };
 
 struct Step {
-  const Region& region;
+  Space space;
   std::uintptr_t address;
   const Moment& now;
   std::size_t size;
@@ -36,54 +36,75 @@ struct Step {
   std::uintptr_t pc;
 };
 
+// The allocation that an access inside of one is to.
+const Region& region_of(const Step& step) {
+  if (step.space == device_space) {
+    const auto memory = reinterpret_cast<std::uintptr_t>(state.memory);
+    return state.regions[(step.address - memory) >> state.slot_bits];
+  }
+  const Worker& w = *worker;
+  const std::size_t at = step.address - reinterpret_cast<std::uintptr_t>(w.arena);
+  const Region* region = w.regions.data();
+  while (region->allocation.data != w.arena + w.pages[at / page_bytes].begin) ++region;
+  return *region;
+}
+
+__attribute__((noinline)) void found_uninitialized(const Step& step) {
+  report_uninitialized(region_of(step), step.address, step.size, step.pc);
+}
+
+__attribute__((noinline)) void found_race(const Step& step, const Access& earlier, bool wrote,
+                                          bool atomic) {
+  report_race(region_of(step), step.address, step.size, earlier, step.now, wrote, step.write,
+              atomic, step.pc);
+}
+
 __attribute__((noinline)) void check_against_atomics(Cell& cell, const Step& step) {
   const std::lock_guard<std::mutex> lock(state.atomics_mutex);
   const auto found = state.atomics.find(&cell);
   if (found == state.atomics.end()) return;
   const AtomicCell& all = found->second;
-  if (const Access* earlier = race_of(all, step.now, step.write)) {
-    const bool wrote = earlier == &all.store || earlier == &all.far_store;
-    report_race(step.region, step.address, step.size, *earlier, step.now, wrote, step.write, true, step.pc);
-  }
+  if (const Access* earlier = race_of(all, step.now, step.write))
+    found_race(step, *earlier, earlier == &all.store || earlier == &all.far_store, true);
 }
 
-inline void visit(Cell& cell, const Step& step) {
+inline __attribute__((always_inline)) void visit(Note note, const Step& step) {
+  Cell& cell = note.cell;
   const Moment& now = step.now;
-  if (!step.write && now.space == threadgroup_space && cell.write.group != now.access.group &&
+  if (!step.write && step.space == threadgroup_space && cell.write.group != now.access.group &&
       state.uninitialized) [[unlikely]] {
-    report_uninitialized(step.region, step.address, step.size, step.pc);
+    found_uninitialized(step);
   }
   if (state.races) {
-    if (const Access* earlier = race_of(cell, now, step.write)) [[unlikely]] {
-      report_race(step.region, step.address, step.size, *earlier, now, earlier == &cell.write, step.write,
-                  false, step.pc);
-    }
+    if (const Access* earlier = race_of(cell, now, step.write)) [[unlikely]]
+      found_race(step, *earlier, earlier == &cell.write, false);
     if (cell.flags & cell_atomic) [[unlikely]] check_against_atomics(cell, step);
   }
   if (step.write) {
-    remember_write(cell, now);
+    remember_write(note, now);
   } else {
-    remember_read(cell, now);
+    remember_read(note, now);
   }
+  if (cell.flags & cell_atomic) [[unlikely]] note.shared = 0;  // each read is to be checked
 }
 
-__attribute__((noinline)) void visit_atomic(Cell& cell, const Step& step) {
+__attribute__((noinline)) void visit_atomic(Note note, const Step& step) {
+  Cell& cell = note.cell;
   const Moment& now = step.now;
-  if (!step.write && now.space == threadgroup_space && cell.write.group != now.access.group &&
+  if (!step.write && step.space == threadgroup_space && cell.write.group != now.access.group &&
       state.uninitialized) {
-    report_uninitialized(step.region, step.address, step.size, step.pc);
+    found_uninitialized(step);
   }
   const std::lock_guard<std::mutex> lock(state.atomics_mutex);
   cell.flags |= cell_atomic;
+  note.shared = 0;
   AtomicCell& all = state.atomics[&cell];
-  if (const Access* earlier = race_of(cell, now, step.write); earlier != nullptr && state.races) {
-    report_race(step.region, step.address, step.size, *earlier, now, earlier == &cell.write, step.write, true,
-                step.pc);
-  }
+  if (const Access* earlier = race_of(cell, now, step.write); earlier != nullptr && state.races)
+    found_race(step, *earlier, earlier == &cell.write, true);
   if (step.write) {
     join(all.store, all.far_store, now);
     // Initialised from now on, by nobody that a plain access could race with.
-    if (now.space == threadgroup_space && cell.write.group != now.access.group) {
+    if (step.space == threadgroup_space && cell.write.group != now.access.group) {
       cell.write = now.access;
       cell.write.when = 0;
     }
@@ -92,61 +113,73 @@ __attribute__((noinline)) void visit_atomic(Cell& cell, const Step& step) {
   }
 }
 
-inline void visit(Cell& cell, const Step& step, Kind kind) {
+inline void visit(Note note, const Step& step, Kind kind) {
   if (kind == atomic) {
-    visit_atomic(cell, step);
+    visit_atomic(note, step);
   } else {
-    visit(cell, step);
+    visit(note, step);
   }
 }
 
-// Gives each byte of a word a cell of its own.
-void split(Cell& cell, Cell* bytes) {
-  for (int i = 0; i < 4; ++i) {
-    bytes[i] = cell;
-    bytes[i].lock = 0;
+// Gives each byte of the word at `at` a cell of its own.
+void split(const Shadow& shadow, std::size_t at) {
+  const auto [cell, shared] = shadow.word(at);
+  for (std::size_t i = 0; i < 4; ++i) {
+    shadow.byte_cells[at + i] = cell;
+    shadow.byte_cells[at + i].lock = 0;
+    shadow.byte_shared[at + i] = shared;
   }
   if (cell.flags & cell_atomic) {
     const std::lock_guard<std::mutex> lock(state.atomics_mutex);
     const AtomicCell all = state.atomics[&cell];
-    for (int i = 0; i < 4; ++i) state.atomics[&bytes[i]] = all;
+    for (std::size_t i = 0; i < 4; ++i) state.atomics[&shadow.byte_cells[at + i]] = all;
   }
   cell.flags |= cell_split;
 }
 
+// An access to a part of a word, [at, end), or to one that was accessed in parts before.
+void visit_bytes(const Shadow& shadow, std::size_t at, std::size_t end, Step& step, Kind kind) {
+  const std::size_t begin = at & ~std::size_t{3};
+  const auto [cell, shared] = shadow.word(begin);
+  if ((cell.flags & cell_split) == 0) split(shadow, begin);
+  for (std::size_t byte = at; byte < end; ++byte, ++step.address)
+    visit(shadow.byte(byte), step, kind);
+  const Stretch* bytes = &shadow.byte_shared[begin];
+  const bool agree = bytes[0] == bytes[1] && bytes[0] == bytes[2] && bytes[0] == bytes[3];
+  shared = agree ? bytes[0] : 0;
+  if (end - at == 4 && step.write && kind == plain && (cell.flags & cell_atomic) == 0) {
+    const uint8_t held = cell.lock;
+    cell = shadow.byte_cells[at];
+    cell.lock = held;
+    cell.flags = 0;
+  }
+}
+
 // Visits the cells of `size` bytes, `at` bytes behind the first cell.
-inline void visit_range(Cell* cells, Cell* byte_cells, std::size_t at, std::size_t size,
-                        bool locked, Step& step, Kind kind) {
+inline void visit_range(const Shadow& shadow, std::size_t at, std::size_t size, bool locked,
+                        Step& step, Kind kind) {
   const std::size_t end = at + size;
   while (at < end) {
-    Cell& cell = cells[at / 4];
+    const Note note = shadow.word(at);
     const std::size_t word_end = (at | 3) + 1;
-    const bool whole = (at & 3) == 0 && word_end <= end;
-    const CellLock lock(cell, locked);
-    if (whole && (cell.flags & cell_split) == 0) {
-      visit(cell, step, kind);
+    const std::size_t part_end = word_end < end ? word_end : end;
+    const CellLock lock(note.cell, locked);
+    if (part_end - at == 4 && (note.cell.flags & cell_split) == 0) {
+      visit(note, step, kind);
       step.address += 4;
     } else {
-      if ((cell.flags & cell_split) == 0) split(cell, byte_cells + (at & ~std::size_t{3}));
-      const std::size_t part_end = word_end < end ? word_end : end;
-      for (std::size_t byte = at; byte < part_end; ++byte, ++step.address)
-        visit(byte_cells[byte], step, kind);
-      if (whole && step.write && kind == plain && (cell.flags & cell_atomic) == 0) {
-        const uint8_t held = cell.lock;
-        cell = byte_cells[at];
-        cell.lock = held;
-        cell.flags = 0;
-      }
+      visit_bytes(shadow, at, part_end, step, kind);
     }
     at = word_end;
   }
 }
 
-Moment moment(const Worker& w, Space space, std::uintptr_t pc) {
-  const Clock& clock = w.clock[space];
-  return {{w.group, clock.when(current_position->thread_index_in_threadgroup),
-           static_cast<uint32_t>(pc)},
-          clock.base, state.first_group, space};
+inline Moment moment(const Worker& w, Space space, std::uintptr_t pc) {
+  const Access& me = w.me[space];
+  return {{me.group, me.when, static_cast<uint32_t>(pc)},
+          w.clock[space].base,
+          state.first_group,
+          space};
 }
 
 }  // namespace
@@ -155,7 +188,7 @@ void access_shadow(std::uintptr_t address, std::size_t size, bool write, Kind ki
                    std::uintptr_t pc) {
   const std::size_t slot =
       (address - reinterpret_cast<std::uintptr_t>(state.memory)) >> state.slot_bits;
-  const Worker& w = *worker;
+  Worker& w = *worker;
   if (state.some_pc.load(std::memory_order_relaxed) == 0)
     state.some_pc.store(pc, std::memory_order_relaxed);
   if (slot < max_buffers) {
@@ -164,10 +197,10 @@ void access_shadow(std::uintptr_t address, std::size_t size, bool write, Kind ki
     if (at >= region.allocation.size || size > region.allocation.size - at)
       return report_out_of_bounds(&region, address, size, write, pc);
     if (write && !region.allocation.writable) return report_read_only(region, address, size, pc);
-    if (region.cells == nullptr) return;
+    if (region.shadow.cells == nullptr) return;
     const Moment now = moment(w, device_space, pc);
-    Step step{region, address, now, size, write, pc};
-    visit_range(region.cells, region.byte_cells, at, size, state.concurrent, step, kind);
+    Step step{device_space, address, now, size, write, pc};
+    visit_range(region.shadow, at, size, state.concurrent, step, kind);
     return;
   }
   const std::size_t at = address - reinterpret_cast<std::uintptr_t>(w.arena);
@@ -175,15 +208,13 @@ void access_shadow(std::uintptr_t address, std::size_t size, bool write, Kind ki
   const Page owner = page < w.pages.size() ? w.pages[page] : Page{};
   if (at < owner.begin || at + size > owner.end)
     return report_out_of_bounds(nullptr, address, size, write, pc);
-  const Region* region = w.regions.data();
-  while (region->allocation.data != w.arena + owner.begin) ++region;
   if (!state.watched) return;
   const Moment now = moment(w, threadgroup_space, pc);
-  Step step{*region, address, now, size, write, pc};
-  if (size == 4 && at % 4 == 0 && kind == plain && w.cells[at / 4].flags == 0)
-    visit(w.cells[at / 4], step);
+  Step step{threadgroup_space, address, now, size, write, pc};
+  if (size == 4 && at % 4 == 0 && kind == plain && w.shadow.cells[at / 4].flags == 0)
+    visit(w.shadow.word(at), step);
   else
-    visit_range(w.cells, w.byte_cells, at, size, false, step, kind);
+    visit_range(w.shadow, at, size, false, step, kind);
 }
 
 }  // namespace metal_emulator::checker

@@ -48,30 +48,43 @@ unsigned char* slot_middle(std::size_t slot) {
   return state.memory + slot * size + size / 2;
 }
 
-Cell* reserve_cells(std::size_t count) {
-  return reinterpret_cast<Cell*>(reserve(count * sizeof(Cell)));
+// Of `size` bytes; pages that nobody touches cost nothing.
+template <class F>
+void for_each_array(Shadow& shadow, std::size_t size, F f) {
+  f(shadow.cells, size / 4);
+  f(shadow.byte_cells, size);
+  f(shadow.shared, size / 4 + 4);  // an access of 16 bytes may look beyond the last word
+  f(shadow.byte_shared, size);
 }
 
-struct Cells {
-  Cell *words, *bytes;
-  std::size_t size;  // of the memory that they stand for
+Shadow make_shadow(std::size_t size) {
+  Shadow shadow{};
+  for_each_array(shadow, size, [](auto*& array, std::size_t count) {
+    array = reinterpret_cast<std::decay_t<decltype(array)>>(reserve(count * sizeof(*array)));
+  });
+  return shadow;
+}
+
+struct Kept {
+  Shadow shadow;
+  std::size_t size;  // of the memory that it stands for
 };
 
-Cells slot_cells[max_buffers];               // kept from launch to launch
+Kept slot_shadows[max_buffers];              // kept from launch to launch
 unsigned char* caller_data[max_buffers];     // where the buffers of the launch come from
 uint32_t last_group = 0;
 
-void give_cells(Region& region, Cells& cells) {
+void give_shadow(Region& region, Kept& kept) {
   const std::size_t size = (region.allocation.size + 3) & ~std::size_t{3};
-  if (size > cells.size) {
-    if (cells.words != nullptr) {
-      munmap(cells.words, cells.size / 4 * sizeof(Cell));
-      munmap(cells.bytes, cells.size * sizeof(Cell));
+  if (size > kept.size) {
+    if (kept.size != 0) {
+      for_each_array(kept.shadow, kept.size, [](auto* array, std::size_t count) {
+        munmap(array, count * sizeof(*array));
+      });
     }
-    cells = {reserve_cells(size / 4), reserve_cells(size), size};
+    kept = {make_shadow(size), size};
   }
-  region.cells = cells.words;
-  region.byte_cells = cells.bytes;
+  region.shadow = kept.shadow;
 }
 
 // ---- launches -----------------------------------------------------------------------------------
@@ -105,7 +118,7 @@ void launch_begin(Launch& launch) {
       Region& region = state.regions[home];
       if (buffer.writable && !region.allocation.writable) {
         region.allocation.writable = true;
-        if (state.watched) give_cells(region, slot_cells[home]);
+        if (state.watched) give_shadow(region, slot_shadows[home]);
       }
       buffer.data = region.allocation.data + (buffer.data - caller_data[home]);
       continue;
@@ -117,14 +130,15 @@ void launch_begin(Launch& launch) {
     buffer.data = copy;
     Region& region = state.regions[i];
     region.allocation = buffer;
-    if (buffer.writable && state.watched) give_cells(region, slot_cells[i]);
+    if (buffer.writable && state.watched) give_shadow(region, slot_shadows[i]);
   }
   for (std::size_t i = 0; i < max_buffers; ++i) {
     const Allocation& a = state.regions[i].allocation;
     const Region& region = state.regions[i];
-    state.windows[i] = {reinterpret_cast<std::uintptr_t>(a.data),
-                        region.cells == nullptr ? a.size : 0, a.size, region.cells,
-                        region.byte_cells};
+    const bool noted = region.shadow.cells != nullptr;
+    state.windows[i] = {reinterpret_cast<std::uintptr_t>(a.data), noted ? 0 : a.size,
+                        noted ? a.size / 4 : 0, region.shadow.shared, state.stretch,
+                        state.stretch, &region.shadow};
   }
 }
 
@@ -137,8 +151,12 @@ void launch_end(Launch& launch) {
     buffer.data = caller_data[i];
     if (copy.size >= large) {
       madvise(slot_middle(i), copy.size, MADV_DONTNEED);
-      if (slot_cells[i].words != nullptr)
-        madvise(slot_cells[i].words, slot_cells[i].size / 4 * sizeof(Cell), MADV_DONTNEED);
+      if (slot_shadows[i].size != 0) {
+        for_each_array(slot_shadows[i].shadow, slot_shadows[i].size,
+                       [](auto* array, std::size_t count) {
+                         madvise(array, count * sizeof(*array), MADV_DONTNEED);
+                       });
+      }
     }
   }
 }
@@ -152,9 +170,11 @@ unsigned char* threadgroup_arena_of(uint32_t index, std::size_t) {
     w->index = index;
     w->arena = slot_middle(max_buffers + index);
     w->pages.resize(max_arena_bytes / page_bytes);
-    w->cells = reserve_cells(max_arena_bytes / 4);
-    w->byte_cells = reserve_cells(max_arena_bytes);
+    w->shadow = make_shadow(max_arena_bytes);
   }
+  w->window = &state.windows[max_buffers + index];
+  *w->window = {reinterpret_cast<std::uintptr_t>(w->arena), 0,
+                state.watched ? max_arena_bytes / 4 : 0, w->shadow.shared, 0, 0, &w->shadow};
   return w->arena;
 }
 
@@ -179,16 +199,16 @@ void register_memory(Worker& w, const Allocation* memory, std::size_t count) {
   for (uint32_t i = 0; i < w.regions.size(); ++i) set_pages(w, i, false);
   w.regions.resize(count);
   for (uint32_t i = 0; i < count; ++i) {
-    w.regions[i] = {memory[i], nullptr, nullptr};
+    w.regions[i] = {memory[i], {}};
     set_pages(w, i, true);
   }
 }
 
 void pass_threadgroup_barrier(Worker& w, Space space) {
-  w.known = nullptr;
   Clock& clock = w.clock[space];
   clock.base = w.counter;
   clock.stretch = stretch_of_threadgroup(w.group, clock.base);
+  if (space == threadgroup_space) w.window->stretch = clock.stretch;
   for (uint32_t& stamp : clock.simdgroup) stamp = w.counter;
 }
 
@@ -207,29 +227,29 @@ void threadgroup_begin(uint32_t index, const Position& first, const Allocation* 
 }
 
 void threadgroup_end(uint32_t) { worker = nullptr; }
-void thread_begin(uint32_t, const Position&, const void*, const void*) {}
-void thread_end(uint32_t, const Position&) {}
+void thread_runs(uint32_t index) { state.workers[index]->look_up(); }
 
 void barrier(uint32_t index, int scope_flags) {
   Worker& w = *state.workers[index];
   ++w.counter;
   for (const Space space : {device_space, threadgroup_space})
     if (scope_flags >> space & 1) pass_threadgroup_barrier(w, space);
+  w.look_up();
 }
 
 void simdgroup_meeting(uint32_t index, uint32_t simdgroup, uint32_t, int scope_flags) {
   if (scope_flags <= 0) return;
   Worker& w = *state.workers[index];
   ++w.counter;
-  w.known = nullptr;
   for (const Space space : {device_space, threadgroup_space})
     if (scope_flags >> space & 1) w.clock[space].simdgroup[simdgroup] = w.counter;
+  w.look_up();
 }
 
 const Hooks table{
     launch_begin,      launch_end,      page_bytes,   4 * page_bytes, threadgroup_arena_of,
-    threadgroup_begin, threadgroup_end, thread_begin, thread_end,     barrier,
-    simdgroup_meeting, report_divergence};
+    threadgroup_begin, threadgroup_end, thread_runs,  barrier,        simdgroup_meeting,
+    report_divergence};
 
 bool asked(const std::string& checks, const char* name) {
   return ("," + checks + ",").find("," + std::string(name) + ",") != std::string::npos;

@@ -23,11 +23,20 @@ constexpr uint32_t slot_count = max_buffers + max_workers;
 constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t max_arena_bytes = std::size_t{256} << 20;
 
+// What is remembered of a stretch of memory; all null where nothing is. For words that are split
+// there is the same for each byte; `shared` of such a word is that of its bytes, if they agree.
+struct Shadow {
+  Cell *cells, *byte_cells;
+  Stretch *shared, *byte_shared;
+
+  Note word(std::size_t at) const { return {cells[at / 4], shared[at / 4]}; }
+  Note byte(std::size_t at) const { return {byte_cells[at], byte_shared[at]}; }
+};
+
 // An allocation: a buffer of the launch, or a variable or argument in threadgroup memory.
 struct Region {
   Allocation allocation;
-  Cell* cells;       // one a word, null where none are needed
-  Cell* byte_cells;  // one a byte, for words that are split
+  Shadow shadow;  // of a buffer
 };
 
 // How far the threads of the threadgroup that a worker runs have come.
@@ -46,35 +55,39 @@ struct Page {
   uint32_t begin, end;
 };
 
+// A buffer or an arena in its slot, in short. Without a shadow all that matters of a read is where
+// it is; with one, a read of what threads share in a running stretch changes nothing. Of an arena
+// the worker keeps the stretches, of a buffer they are that of the launch.
+struct alignas(64) Window {
+  std::uintptr_t begin;
+  std::size_t read_only_size;  // the size, or 0 where there is a shadow
+  std::size_t words;           // that have a shadow
+  const Stretch* shared;
+  Stretch stretch, simdgroup_stretch;
+  const Shadow* shadow;
+};
+
 struct Worker {
-  const Position* known;        // whose `me` and `stretch` these are, null after a barrier
-  Access me[2];                 // by Space, as `stretch`
+  Access me[2];                 // the running thread, by Space, as `stretch`
   Stretch stretch[2];           // of its simdgroup
   uint32_t index, group;        // number of the threadgroup over all launches
   uint32_t counter;             // of barriers in this threadgroup, of both kinds
   Clock clock[2];               // by Space
   unsigned char* arena;
-  Cell* cells;                  // of the arena
-  Cell* byte_cells;
+  Window* window;               // of the arena
+  Shadow shadow;                // of the arena
   std::vector<Region> regions;  // of threadgroup memory
   std::vector<Page> pages;      // of the arena
 
-  // Sets `me` and `stretch` for the running thread, which stays the same for many accesses.
+  // Sets `me` and `stretch` when another thread runs or a barrier was passed.
   void look_up() {
-    known = current_position;
+    const uint32_t thread = current_position->thread_index_in_threadgroup;
     for (const Space space : {device_space, threadgroup_space}) {
-      me[space] = {group, clock[space].when(known->thread_index_in_threadgroup), 0};
+      me[space] = {group, clock[space].when(thread), 0};
       stretch[space] = stretch_of_simdgroup(me[space]);
     }
+    window->simdgroup_stretch = stretch[threadgroup_space];
   }
-};
-
-// A buffer in its slot, in short. Without cells all that matters of a read is where it is.
-struct Window {
-  std::uintptr_t begin;
-  std::size_t read_only_size;  // the size, or 0 where there are cells
-  std::size_t size;
-  const Cell *cells, *byte_cells;
 };
 
 struct State {
@@ -96,7 +109,8 @@ struct State {
 };
 
 extern State state;
-extern thread_local Worker* worker __attribute__((tls_model("initial-exec")));
+// Of the running threadgroup, or null.
+extern __thread Worker* worker __attribute__((tls_model("initial-exec")));
 
 void report_out_of_bounds(const Region* region, std::uintptr_t address, std::size_t size,
                           bool write, std::uintptr_t pc);
@@ -107,7 +121,7 @@ void report_uninitialized(const Region& region, std::uintptr_t address, std::siz
 void report_race(const Region& region, std::uintptr_t address, std::size_t size,
                  const Access& earlier, const Moment& now, bool earlier_wrote, bool write,
                  bool atomic, std::uintptr_t pc);
-void report_divergence(uint32_t worker, const char* what, const Position& thread, uint32_t line,
+void report_divergence(uint32_t worker, const char* what, const Position& thread, uint32_t site,
                        const void* where);
 
 }  // namespace metal_emulator::checker

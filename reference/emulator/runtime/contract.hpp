@@ -40,7 +40,8 @@ struct Position {
 
 // ---- threads ------------------------------------------------------------------------------------
 
-extern thread_local const Position* current_position __attribute__((tls_model("initial-exec")));
+// `__thread`, not `thread_local`: known to have no initialiser to run, which each use would ask for.
+extern __thread const Position* current_position __attribute__((tls_model("initial-exec")));
 
 inline const Position& current() { return *current_position; }
 
@@ -49,16 +50,20 @@ inline const Position& current() { return *current_position; }
 void threadgroup_barrier(int scope_flags);
 void simdgroup_barrier(int scope_flags);
 
-// The line of the source where this thread calls a barrier or a simd function next. The translator
-// puts `Site<line>() =` before the first argument of such a call: two calls in two branches are two
+// Where in the source this thread calls a barrier or a simd function next: the line, over which the
+// file stands, in the order in which files were included. The translator puts `Site<…>() =` before the first argument of such a call: two calls in two branches are two
 // meetings, however the compiler merges or copies them.
-extern thread_local uint32_t current_site __attribute__((tls_model("initial-exec")));
+extern __thread uint32_t current_site __attribute__((tls_model("initial-exec")));
 
-template <uint32_t line>
+constexpr uint32_t site_line_bits = 20;
+
+constexpr uint32_t line_of_site(uint32_t site) { return site & ((1u << site_line_bits) - 1); }
+
+template <uint32_t file, uint32_t line>
 struct Site {
   template <class T>
   __attribute__((no_sanitize("thread"), always_inline)) T&& operator=(T&& value) const {
-    current_site = line;
+    current_site = file << site_line_bits | line_of_site(line);
     return static_cast<T&&>(value);
   }
 };
@@ -131,7 +136,7 @@ struct ThreadgroupSlot {
   ThreadgroupSlot(const char* name, std::size_t size, std::size_t element_size);
 };
 
-extern thread_local unsigned char* threadgroup_arena __attribute__((tls_model("initial-exec")));
+extern __thread unsigned char* threadgroup_arena __attribute__((tls_model("initial-exec")));
 
 template <class T, class Tag>
 struct ThreadgroupVariable {
@@ -175,7 +180,7 @@ struct Launch {
 
 // The checker fills this table when a check is asked for; in plain runs `hooks` is null. All calls
 // about a threadgroup come from the operating-system thread that runs it (`worker`, from 0). Who is
-// running is current(). The stack of a thread is [stack_low, stack_high).
+// running is current().
 struct Hooks {
   // Moves the buffers between guard bands of the checker's own (`buffers[i].data` is where the
   // kernel must find them); launch_end() copies what was written back and restores the pointers.
@@ -188,17 +193,16 @@ struct Hooks {
   void (*threadgroup_begin)(uint32_t worker, const Position& first, const Allocation* memory,
                             std::size_t count);
   void (*threadgroup_end)(uint32_t worker);
-  void (*thread_begin)(uint32_t worker, const Position&, const void* stack_low,
-                       const void* stack_high);
-  void (*thread_end)(uint32_t worker, const Position&);
+  // The thread current() begins, or goes on after another one ran.
+  void (*thread_runs)(uint32_t worker);
   // All threads of the threadgroup are at a barrier and go on now.
   void (*barrier)(uint32_t worker, int scope_flags);
   // The lanes `active` of one simdgroup met, at a simdgroup_barrier (flags >= 0) or at a simd
   // function (flags -1), and go on now.
   void (*simdgroup_meeting)(uint32_t worker, uint32_t simdgroup, uint32_t active, int scope_flags);
   // A barrier that not all threads of the threadgroup reach: some have returned, or wait at
-  // another one. `thread` stands for those that wait, at `line` and at the return address `where`.
-  void (*divergence)(uint32_t worker, const char* what, const Position& thread, uint32_t line,
+  // another one. `thread` stands for those that wait, at `site` and at the return address `where`.
+  void (*divergence)(uint32_t worker, const char* what, const Position& thread, uint32_t site,
                      const void* where);
 };
 

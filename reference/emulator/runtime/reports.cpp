@@ -134,11 +134,11 @@ void report_race(const Region& region, std::uintptr_t address, std::size_t size,
       detail, &region, address, size, &earlier);
 }
 
-void report_divergence(uint32_t, const char* what, const Position& thread, uint32_t line,
+void report_divergence(uint32_t, const char* what, const Position& thread, uint32_t site,
                        const void* where) {
   const auto pc = reinterpret_cast<std::uintptr_t>(where);
-  add_finding({"divergent barrier", pc, line, nullptr}, [&] {
-    return Finding{"divergent barrier", what, place_of(thread, pc, line), false, {}, "", 0};
+  add_finding({"divergent barrier", pc, site, nullptr}, [&] {
+    return Finding{"divergent barrier", what, place_of(thread, pc, line_of_site(site)), false, {}, "", 0};
   });
 }
 
@@ -149,10 +149,10 @@ const char* checker_writer(int index, std::size_t offset) {
   text.clear();
   for (const checker::Region& region : checker::state.regions) {
     if (region.allocation.index != index || offset >= region.allocation.size) continue;
-    if (region.cells == nullptr) continue;
-    const checker::Cell& word = region.cells[offset / 4];
+    if (region.shadow.cells == nullptr) continue;
+    const checker::Cell& word = region.shadow.cells[offset / 4];
     const checker::Access& access =
-        word.flags & checker::cell_split ? region.byte_cells[offset].write : word.write;
+        word.flags & checker::cell_split ? region.shadow.byte_cells[offset].write : word.write;
     if (access.group >= checker::state.first_group)
       text = checker::place_as_json(checker::place_of(access, checker::state.some_pc));
   }
@@ -173,7 +173,7 @@ void inactive_lane(const char* function, uint32_t lane) {
     const std::string detail =
         std::string(function) + " takes the value of lane " + std::to_string(lane) +
         " of the simdgroup, which does not take part";
-    return checker::Finding{"inactive lane", detail, checker::place_of(p, pc, current_site),
+    return checker::Finding{"inactive lane", detail, checker::place_of(p, pc, line_of_site(current_site)),
                             false,           {},     "", 0};
   });
 }

@@ -8,14 +8,14 @@
 
 namespace metal_emulator {
 
-thread_local const Position* current_position = nullptr;
-thread_local unsigned char* threadgroup_arena = nullptr;
-thread_local uint32_t current_site = 0;
+__thread const Position* current_position = nullptr;
+__thread unsigned char* threadgroup_arena = nullptr;
+__thread uint32_t current_site = 0;
 const Hooks* hooks = nullptr;
 
 namespace {
 
-thread_local Worker* current_worker = nullptr;
+__thread Worker* current_worker = nullptr;
 constexpr std::size_t stack_bytes = std::size_t{256} << 10;
 const char barrier_kind = 0;
 
@@ -246,7 +246,11 @@ void Worker::wait(Thread& thread) {
   running_ = other;
   current_position = &other->position;
   void* load = other->stack_pointer;
-  if (other->state == State::unstarted) load = idle_fiber()->stack_pointer;
+  if (other->state == State::unstarted) {
+    load = idle_fiber()->stack_pointer;
+  } else if (hooks != nullptr) {
+    hooks->thread_runs(index_);
+  }
   metal_emulator_switch(&thread.stack_pointer, load);
 }
 
@@ -284,6 +288,7 @@ void Worker::run_threads() {
     if (other != nullptr) {
       current_position = &other->position;
       if (other->state == State::unstarted) continue;
+      if (hooks != nullptr) hooks->thread_runs(index_);
     }
     idle_.push_back(fiber);
     metal_emulator_switch(&fiber->stack_pointer,
@@ -310,13 +315,10 @@ void Worker::start(Thread& thread) {
   p.quadgroup_index_in_threadgroup = index / 4;
   thread.state = State::ready;
   current_site = 0;
-  if (hooks != nullptr) {
-    hooks->thread_begin(index_, p, thread.fiber->stack.low, thread.fiber->stack.high);
-  }
+  if (hooks != nullptr) hooks->thread_runs(index_);
 }
 
 void Worker::finish(Thread& thread) {
-  if (hooks != nullptr) hooks->thread_end(index_, thread.position);
   thread.state = State::returned;
   simdgroups_[thread.position.simdgroup_index_in_threadgroup].live &=
       ~(1u << thread.position.thread_index_in_simdgroup);
@@ -378,6 +380,7 @@ void Worker::run_threadgroup(uint32_t linear_index) {
   running_ = next();
   current_position = &running_->position;
   metal_emulator_switch(&main_stack_pointer_, idle_fiber()->stack_pointer);
+  current_position = nullptr;
   if (hooks != nullptr) hooks->threadgroup_end(index_);
 }
 

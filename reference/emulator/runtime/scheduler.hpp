@@ -26,7 +26,7 @@ struct Thread {
   void* stack_pointer;
   Fiber* fiber;
   State state;
-  uint32_t site;  // line of the barrier or simd function where it waits
+  uint32_t site;  // current_site of the barrier or simd function where it waits
   int scope_flags;
   const void* where;
   const void* kind;

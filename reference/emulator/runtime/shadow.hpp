@@ -53,7 +53,7 @@ struct Moment {
 };
 
 // Whether `earlier` can not race with an access at `now`: nobody, this thread, or behind a barrier.
-inline bool ordered(const Access& earlier, const Moment& now) {
+inline __attribute__((always_inline)) bool ordered(const Access& earlier, const Moment& now) {
   if (earlier.group != now.access.group)
     return now.space == threadgroup_space || earlier.group < now.first_group;
   if (earlier.thread() == now.access.thread() || earlier.stamp() < now.base) return true;
@@ -70,7 +70,7 @@ inline uint32_t distance(const Access& a, const Access& b) {
 // Adds an access to a set whose members do not race with each other. Two members are enough: the
 // last one and, of those that are not ordered before it, one as far from it as there is. Whoever
 // races with any member races with one of these two.
-inline void join(Access& last, Access& far, const Moment& now) {
+inline __attribute__((always_inline)) void join(Access& last, Access& far, const Moment& now) {
   const bool keep_last = !ordered(last, now), keep_far = !ordered(far, now);
   if (keep_last && (!keep_far || distance(last, now.access) >= distance(far, now.access)))
     far = last;
@@ -86,11 +86,17 @@ enum CellFlags : uint8_t { cell_split = 1, cell_atomic = 2 };
 struct Cell {
   Access write, read, far_read;
   uint8_t flags, lock;
-  Stretch shared;  // between threads that read it
+};
+
+// The stretch in which threads share what they read, 0 for none, apart from the cells: most
+// accesses ask for nothing else.
+struct Note {
+  Cell& cell;
+  Stretch& shared;
 };
 
 // An access that races with the one at `now`, or null.
-inline const Access* race_of(const Cell& cell, const Moment& now, bool write) {
+inline __attribute__((always_inline)) const Access* race_of(const Cell& cell, const Moment& now, bool write) {
   if (!ordered(cell.write, now)) return &cell.write;
   if (!write) return nullptr;
   if (!ordered(cell.read, now)) return &cell.read;
@@ -98,26 +104,27 @@ inline const Access* race_of(const Cell& cell, const Moment& now, bool write) {
   return nullptr;
 }
 
-inline void remember_write(Cell& cell, const Moment& now) {
-  cell.write = now.access;
-  cell.read = cell.far_read = Access{};
-  cell.shared = 0;
+inline __attribute__((always_inline)) void remember_write(Note note, const Moment& now) {
+  note.cell.write = now.access;
+  note.cell.read = note.cell.far_read = Access{};
+  note.shared = 0;
 }
 
-inline void remember_read(Cell& cell, const Moment& now) {
+inline __attribute__((always_inline)) void remember_read(Note note, const Moment& now) {
+  Cell& cell = note.cell;
   if (cell.write.same_as(now.access)) return;
   join(cell.read, cell.far_read, now);
   if (cell.far_read.group == 0) return;
   switch (distance(cell.far_read, now.access)) {
     case 1:
       if (cell.far_read.stamp() == now.access.stamp())
-        cell.shared = stretch_of_simdgroup(now.access);
+        note.shared = stretch_of_simdgroup(now.access);
       break;
     case 2:
-      cell.shared = stretch_of_threadgroup(now.access.group, now.base);
+      note.shared = stretch_of_threadgroup(now.access.group, now.base);
       break;
     default:
-      cell.shared = stretch_of_launch(now.first_group);
+      note.shared = stretch_of_launch(now.first_group);
   }
 }
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from reference.emulator.errors import CompileError
@@ -132,7 +135,7 @@ def _parameter(tokens: list[Token], before: list[Parameter]) -> Parameter:
     writable = "constant" not in texts and "const" not in texts
     for attribute in given:
         if attribute.name in ("buffer", "threadgroup"):
-            index = _integer(attribute, tokens[0])
+            index = integer_argument(attribute, tokens[0])
             return Parameter(name, attribute.name, index, "", writable)
         if attribute.name in VECTORS or attribute.name in SCALARS:
             return Parameter(name, "position", 0, attribute.name, False)
@@ -146,9 +149,31 @@ def _parameter(tokens: list[Token], before: list[Parameter]) -> Parameter:
     return Parameter(name, kind, index, "", writable)
 
 
-def _integer(attribute: Attribute, near: Token) -> int:
-    text = "".join(t.text for t in attribute.arguments)
+_OPERATIONS: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.LShift: operator.lshift,
+    ast.BitOr: operator.or_,
+}
+
+
+def integer_argument(attribute: Attribute, near: Token) -> int:
+    """The argument of [[buffer(700 + 0)]]: an integer literal, or a sum or the like of some.
+
+    Raises CompileError for anything else.
+    """
+    text = " ".join(t.text.rstrip("uUlL") or t.text for t in attribute.arguments)
+
+    def value(node: ast.AST) -> int:
+        if isinstance(node, ast.Constant) and type(node.value) is int:
+            return node.value
+        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
+            return _OPERATIONS[type(node.op)](value(node.left), value(node.right))
+        raise ValueError
+
     try:
-        return int(text, 0)
-    except ValueError:
-        raise unsupported(f"[[{attribute.name}({text})]], not a literal,", near) from None
+        return value(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError):
+        message = f"[[{attribute.name}({text})]], not an integer of literals,"
+        raise unsupported(message, near) from None

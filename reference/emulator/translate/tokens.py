@@ -20,6 +20,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+MOST_FILES = 4095  # more share the last number but one
+
 _MARKER = re.compile(r'\s*#\s*(?:line\s+)?(\d+)\s+"((?:\\.|[^"\\])*)"')
 
 
@@ -32,6 +34,7 @@ class Token:
     text: str
     file: str
     line: int
+    file_order: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,12 @@ def place(token: Token) -> Place:
 
 
 def tokenize(text: str, file: str) -> list[Token]:
-    """All tokens of preprocessed text, white space included; line markers set file and line."""
+    """All tokens of preprocessed text, white space included; line markers set file and line.
+
+    `file_order` numbers the included files from 0; `file` itself comes after them.
+    """
     tokens: list[Token] = []
+    orders = {file: MOST_FILES}
     line = 1
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
@@ -57,7 +64,8 @@ def tokenize(text: str, file: str) -> list[Token]:
         value = match.group()
         if kind == "directive" and (marker := _MARKER.match(value)) is not None:
             line, file = int(marker[1]) - 1, marker[2]  # the marker's own end of line follows
-        tokens.append(Token(kind, value, file, line))
+        order = orders.setdefault(file, min(len(orders) - 1, MOST_FILES - 1))
+        tokens.append(Token(kind, value, file, line, order))
         if kind == "newline":
             line += 1
     return tokens

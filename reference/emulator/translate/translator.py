@@ -16,6 +16,7 @@ from reference.emulator.translate.signature import (
     Attribute,
     Parameter,
     attributes,
+    integer_argument,
     is_attribute,
     parameters,
 )
@@ -170,11 +171,9 @@ class _Translator:
         if index is None:
             return False
         plain = [t for t in plain if t.text not in ("constant", "const", "static")]
-        literal = _join(index.arguments)
-        if not literal.isdigit():
-            raise unsupported(f"function_constant({literal}), not a literal,", self.tokens[start])
+        number = integer_argument(index, self.tokens[start])
         name = plain[-1].text
-        self.result.constants[name] = Constant(name, int(literal), _join(plain[:-1]))
+        self.result.constants[name] = Constant(name, number, _join(plain[:-1]))
         self.constant_places[name] = start
         return True
 
@@ -316,7 +315,7 @@ def _identifier(tokens: list[Token], out: list[str], i: int) -> int:
         out[i + 2] = tokens[i + 2].text + "__is_defined"
         return i + 4
     elif _MEETINGS.fullmatch(text) and _is_call(tokens, i):
-        out[i + 1] = f"(::metal_emulator::Site<{tokens[i].line}>() = "
+        out[i + 1] = f"(::metal_emulator::Site<{tokens[i].file_order}, {tokens[i].line}>() = "
         return i + 2
     return i + 1
 

@@ -10,6 +10,8 @@ from reference.emulator.errors import EmulatorError
 from reference.emulator.translate.signature import SCALARS, VECTORS, Parameter
 from reference.emulator.translate.translator import Constant, Kernel, Translation
 
+ENTRY = "<entry>"  # begins the name of the file that the launch entry is in
+
 ConstantValue = bool | int | float | tuple[float, ...]
 
 
@@ -35,7 +37,7 @@ def unit(
     if not kernel.parameters:
         table = "static constexpr const ::metal_emulator::Parameter* parameters = nullptr;"
     entry = (
-        f'\n# 1 "{kernel.name}"\n'
+        f'\n# 1 "{ENTRY} {kernel.name}"\n'
         'extern "C" __attribute__((visibility("default"))) void metal_emulator_entry('
         "const ::metal_emulator::Arguments& arguments) {\n"
         f"  {table}\n"

@@ -159,14 +159,18 @@ MACCORD_UNCHECKED inline T reduce_as_tree(const Carried<T>* values, uint active,
   return left[0];
 }
 
+template <class Op, class T>
+struct TreeOfSimdgroup {
+  MACCORD_UNCHECKED Carried<T> operator()(const Carried<T>* values, uint32_t active) const {
+    return carried(reduce_as_tree<Op, T>(values, active, metal_emulator::simd_width));
+  }
+};
+
 template <class G, class Op, class T>
 MACCORD_UNCHECKED inline T reduce_lanes(const T& mine) {
   if constexpr (G::size == metal_emulator::simd_width) {
     const Carried<T> own = carried(mine);
-    return brought<T>(metal_emulator::collect<Carried<T>>(
-        own, [] MACCORD_UNCHECKED(const Carried<T>* values, uint32_t active) {
-          return carried(reduce_as_tree<Op, T>(values, active, metal_emulator::simd_width));
-        }));
+    return brought<T>(metal_emulator::collect<Carried<T>>(own, TreeOfSimdgroup<Op, T>{}));
   } else {
     const SimdLanes<G, T> lanes(mine);
     return reduce_as_tree<Op, T>(lanes.values, lanes.active, G::size);
