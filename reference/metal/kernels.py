@@ -125,7 +125,7 @@ def paged_attention_split_kv(launcher: Launcher, query: Array, **named: Any) -> 
     parts = -(-int(named["seq_lens"].max()) // PARTITION)
     sinks = {name: named.pop(name) for name in ("sinks", "has_sinks")}
     shape = (num_seqs, num_heads, parts)
-    m, l, O = launcher.run(  # noqa: E741, N806
+    m, l, O = launcher.run(  # noqa: E741
         "paged_attention_split_kv",
         {"query": query, **named},
         {

@@ -188,7 +188,7 @@ class Launcher:
         )
         pools = [to_mlx(array) for array in changed.values()]
         mx.eval(pools)
-        done = kernel(
+        done = kernel(  # type: ignore[operator]  # MLX's stubs call it an object
             inputs=[*pools, *map(to_mlx, inputs.values())],
             grid=(threadgroups[0] * threads, *threadgroups[1:]),
             threadgroup=(threads, 1, 1),

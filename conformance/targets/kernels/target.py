@@ -12,6 +12,7 @@ from conformance.targets.kernels.checked import Checked
 from conformance.targets.kernels.contract import KernelError
 
 ADAPTERS: Mapping[str, str] = {
+    "reference-metal": "reference.metal:library",
     "reference-mlx": "reference.mlx_ops:library",
     "torch": "conformance.targets.kernels.on_torch:TorchKernels",
 }
