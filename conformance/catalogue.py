@@ -13,13 +13,10 @@ from pathlib import Path
 import pytest
 
 from conformance.compare import production
+from conformance.kinds import PARTS
 from conformance.requirements import Requirement, of_model, requirement_of
 
 SUITE = Path(__file__).parent
-PARTS = ("api", "serving")
-"""The folders below the suite that hold requirements on a server."""
-RUNNER_PARTS = ("runner",)
-"""And those on a runner."""
 
 
 def pytest_arguments(parts: Sequence[str]) -> list[str]:
@@ -37,9 +34,7 @@ def pytest_arguments(parts: Sequence[str]) -> list[str]:
     ]
 
 
-def run_pytest(
-    arguments: Sequence[str], plugins: Sequence[object], parts: Sequence[str] = PARTS
-) -> int:
+def run_pytest(arguments: Sequence[str], plugins: Sequence[object], parts: Sequence[str]) -> int:
     """Run pytest in this process, free of a person's own pytest settings and plugins."""
     kept = dict(os.environ)
     os.environ.pop("PYTEST_ADDOPTS", None)
@@ -83,7 +78,7 @@ def requirements() -> list[Requirement]:
         RuntimeError: the suite cannot be collected.
     """
     collector = _Collector()
-    code = run_pytest(["--collect-only"], [collector], (*PARTS, *RUNNER_PARTS))
+    code = run_pytest(["--collect-only"], [collector], PARTS)
     if code != pytest.ExitCode.OK or not collector.requirements:
         raise RuntimeError(f"the suite cannot be collected (pytest ended with {code})")
     return sorted(collector.requirements, key=lambda found: found.id)

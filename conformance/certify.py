@@ -18,6 +18,7 @@ from rich.console import Console
 import fixtures.models
 from conformance import catalogue
 from conformance.compare import production
+from conformance.kinds import Target
 from conformance.known_failures import KnownFailures
 from conformance.options import Options
 from conformance.outcomes import judge
@@ -26,7 +27,7 @@ from conformance.report import certificate as report
 from conformance.report import write_report
 from conformance.report.facts import machine_facts, suite_facts
 from conformance.run import RunFolder
-from conformance.targets import recipes
+from conformance.targets import kernels, recipes
 from conformance.targets.errors import NotServed, TargetError
 from conformance.targets.progress import Display, Progress, labelled, quiet
 from conformance.targets.recipes import Recipe
@@ -37,6 +38,7 @@ from conformance.targets.warm_up import warm_up
 DEFAULT_BACKEND = "mlx-lm"
 DEFAULT_MODEL = "SmolLM2-135M-Instruct"
 ALL_PROFILES = "all"
+KERNEL_PROFILE = "kernels"
 LOG_TAIL_LINES = 40
 
 
@@ -44,7 +46,7 @@ LOG_TAIL_LINES = 40
 class Certification:
     """A run in the process that owns the target.
 
-    `begin` finds or starts the target, a server or a runner; `finish` judges and writes the
+    `begin` finds or starts the target; `finish` judges and writes the
     report, `close` ends a server that was started. `serves` says whether a server answered the
     first chat request.
     """
@@ -52,7 +54,7 @@ class Certification:
     options: Options
     known_failures: KnownFailures | None
     folder: RunFolder
-    target: ServerTarget | RunnerTarget
+    target: Target
     serves: bool
     began: float
     ready: float
@@ -86,13 +88,15 @@ class Certification:
         known = KnownFailures.read(options.known_failures) if options.known_failures else None
         if known:
             known.check_ids(catalogue.known_ids())
+        if options.profile == KERNEL_PROFILE and not options.kernels:
+            raise TargetError("Profile kernels is on a kernel library: name one with --kernels.")
         options.api_key()
         with ExitStack() as stack:
             run = RunFolder(folder or (options.report or temporary_folder(stack)) / "run")
             run.reset()
-            if options.runner:
-                runner = _runner(options, run)
-                return cls(options, known, run, runner, False, began, time.time(), stack.pop_all())
+            if options.runner or options.kernels:
+                found = kernels.find(options.kernels) if options.kernels else _runner(options, run)
+                return cls(options, known, run, found, False, began, time.time(), stack.pop_all())
             with Display(console or Console(stderr=True)) as display:
                 target = _target(options, run, stack, labelled(display, label))
             if options.max_model_len:
@@ -177,7 +181,8 @@ class Certification:
 def void_certificate(options: Options, reason: str) -> report.Certificate:
     """The certificate of a run that never had a target: no result, and the reason."""
     now = iso(time.time())
-    where = options.base_url or options.backend or options.runner or DEFAULT_BACKEND
+    named = (options.base_url, options.backend, options.runner, options.kernels)
+    where = next(filter(None, named), DEFAULT_BACKEND)
     return report.Certificate(
         verdict=judge([], expected_total=0, void=reason.splitlines()[0]),
         complete=False,
@@ -297,7 +302,11 @@ def _known_tokenizer(model: str) -> Path | None:
     return None
 
 
-def _described(target: ServerTarget | RunnerTarget, options: Options) -> report.Target:
+def _described(target: Target, options: Options) -> report.Target:
+    if isinstance(target, kernels.KernelTarget):
+        return report.Target(
+            target.name, "", "", backend=target.kernels, claims=dict(target.claims)
+        )
     if isinstance(target, RunnerTarget):
         models = options.model or f"{len(production.names())} fixture models"
         return report.Target(
@@ -317,8 +326,10 @@ def _described(target: ServerTarget | RunnerTarget, options: Options) -> report.
     )
 
 
-def _log_tail(target: ServerTarget | RunnerTarget) -> str | None:
-    if target.log_path is None or not Path(target.log_path).is_file():
+def _log_tail(target: Target) -> str | None:
+    if isinstance(target, kernels.KernelTarget) or target.log_path is None:
+        return None
+    if not Path(target.log_path).is_file():
         return None
     text = Path(target.log_path).read_text(errors="backslashreplace")
     return "\n".join(text.splitlines()[-LOG_TAIL_LINES:]) or None

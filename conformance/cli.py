@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import tempfile
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from rich.text import Text
 
 import fixtures.models
 from conformance import catalogue, each_model
-from conformance.certify import Certification, void_certificate
+from conformance.certify import KERNEL_PROFILE, Certification, void_certificate
 from conformance.compare.production import names
 from conformance.control import RECORDED, Control
 from conformance.known_failures import KnownFailuresError
@@ -25,10 +26,11 @@ from conformance.recording.command import record
 from conformance.report import write_report
 from conformance.report.certificate import Certificate, CertificateError
 from conformance.report.terminal import summary
-from conformance.requirements import OFFERED
+from conformance.requirements import PROFILES
 from conformance.session import measure
 from conformance.targets import recipes
 from conformance.targets.errors import TargetError
+from conformance.targets.kernels import ADAPTERS, KernelTarget
 from conformance.targets.progress import Display
 from conformance.targets.server import ServerTarget
 
@@ -73,6 +75,12 @@ def certify(
     runner_dtype: Annotated[
         str | None, typer.Option(help="float32, bfloat16 or float16, for a runner.")
     ] = None,
+    kernels: Annotated[
+        str | None,
+        typer.Option(
+            help=f"A kernel library: {', '.join(ADAPTERS)}, or your own as module:object."
+        ),
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -91,7 +99,7 @@ def certify(
     max_model_len: Annotated[
         int | None, typer.Option(min=1, help="Context length, if the target does not list it.")
     ] = None,
-    profile: Annotated[str, typer.Option(help=f"One of: {', '.join(OFFERED)}.")] = "core",
+    profile: Annotated[str, typer.Option(help=f"One of: {', '.join(PROFILES)}.")] = "core",
     control: Annotated[
         str,
         typer.Option(
@@ -121,10 +129,11 @@ def certify(
         float, typer.Option(min=1, help="Deadline of all requests together, seconds.")
     ] = 3600.0,
 ) -> None:
-    """Certify a server or a runner, and write certificate.json, junit.xml and report.html.
+    """Certify a server, a runner or kernels, and write certificate.json, junit.xml and report.html.
 
-    Without --base-url, --backend and --runner the embedded default is certified: mlx-lm. A runner
-    is held to the profile numerics, on the recorded logits of production.
+    Without --base-url, --backend, --runner and --kernels the embedded default is certified: mlx-lm.
+    A runner is held to the profile numerics, on the recorded logits of production; a kernel library
+    to the profile kernels, on the definition of each operation.
 
     Exit code: 0 certified, 1 not certified, 2 could not be judged.
     """
@@ -136,11 +145,12 @@ def certify(
         runner=runner,
         runner_python=runner_python and runner_python.absolute(),
         runner_dtype=runner_dtype,
+        kernels=kernels,
         model=models[0] if len(models) == 1 else None,
         api_key_env=api_key_env,
         tokenizer=tokenizer and tokenizer.absolute(),
         max_model_len=max_model_len,
-        profile=RUNNER_PROFILE if runner else profile,
+        profile=RUNNER_PROFILE if runner else KERNEL_PROFILE if kernels else profile,
         known_failures=known_failures and known_failures.absolute(),
         report=report_folder.absolute(),
         request_timeout_s=request_timeout,
@@ -161,9 +171,9 @@ def certify(
         _give_up(options, str(error))
     except KeyboardInterrupt:
         _give_up(options, "The run was interrupted before it had a target.")
-    if production.recorded is None and not runner:
-        _say(f"Measuring the control at {control}")
-    if not runner:
+    if not (runner or kernels):  # theirs is on file: logits, and definitions
+        if production.recorded is None:
+            _say(f"Measuring the control at {control}")
         finished = production.beside(finished, options)
     files = write_report(finished, report_folder)
     summary(finished, _out, files)
@@ -294,7 +304,9 @@ def _certify(options: Options) -> Certificate:
     _say(f"Certifying {run.target.name}{where}")
     if options.runner:
         # A runner uses all cores by itself, and what one process computed no other has.
-        return measure(run, _err, processes=1, parts=catalogue.RUNNER_PARTS)
+        return measure(run, _err, processes=1)
+    if isinstance(run.target, KernelTarget):
+        return measure(run, _err, processes=min(options.workers, os.cpu_count() or 1))
     return measure(run, _err)
 
 
@@ -309,11 +321,12 @@ def _usable(folder: Path) -> None:
 
 
 def _check_usage(options: Options, models: list[str]) -> None:
-    if sum(map(bool, (options.base_url, options.backend, options.runner))) > 1:
-        raise TargetError("Give one of --base-url, --backend and --runner.")
-    if options.profile not in OFFERED:
+    named = (options.base_url, options.backend, options.runner, options.kernels)
+    if sum(map(bool, named)) > 1:
+        raise TargetError("Give one of --base-url, --backend, --runner and --kernels.")
+    if options.profile not in PROFILES:
         raise TargetError(
-            f"There is no profile {options.profile!r}; choose from {', '.join(OFFERED)}."
+            f"There is no profile {options.profile!r}; choose from {', '.join(PROFILES)}."
         )
 
     if len(models) > 1 and not each_model.wanted(options):

@@ -56,7 +56,7 @@ def wanted(options: Options) -> bool:
 
 
 def _starts(options: Options) -> bool:
-    if options.base_url or options.runner:
+    if options.base_url or options.runner or options.kernels:
         return False
     return recipes.load(options.backend or DEFAULT_BACKEND).start is not None
 

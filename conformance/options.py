@@ -16,8 +16,8 @@ from conformance.targets.errors import TargetError
 class Options:
     """What a person asked for.
 
-    Without `base_url`, `backend` and `runner`, the embedded default is meant. `workers` is how many
-    requests may be in flight at once.
+    Without `base_url`, `backend`, `runner` and `kernels`, the embedded default is meant. `workers`
+    is how many requests may be in flight at once.
     """
 
     base_url: str | None = None
@@ -26,6 +26,7 @@ class Options:
     runner: str | None = None
     runner_python: Path | None = None
     runner_dtype: str | None = None
+    kernels: str | None = None
     model: str | None = None
     api_key_env: str | None = None
     tokenizer: Path | None = None
@@ -39,7 +40,7 @@ class Options:
 
     @property
     def names_target(self) -> bool:
-        return bool(self.base_url or self.backend or self.runner)
+        return bool(self.base_url or self.backend or self.runner or self.kernels)
 
     def api_key(self) -> str | None:
         """The key from the named environment variable.
@@ -70,6 +71,7 @@ class Options:
             runner=config.getoption("--runner"),
             runner_python=path("--runner-python"),
             runner_dtype=config.getoption("--runner-dtype"),
+            kernels=config.getoption("--kernels"),
             model=config.getoption("--model"),
             api_key_env=config.getoption("--api-key-env"),
             tokenizer=path("--tokenizer"),

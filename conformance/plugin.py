@@ -22,22 +22,20 @@ from conformance.certify import Certification
 from conformance.compare.tokens import Tokenizer
 from conformance.evidence import Result
 from conformance.judging import judge_call
+from conformance.kinds import kind_of
 from conformance.known_failures import KnownFailuresError
 from conformance.options import Options
 from conformance.outcomes import Inconclusive, Outcome, SuiteError, counts_against
 from conformance.recovery import Recovery
-from conformance.requirements import OFFERED, PER_MODEL, Requirement, of_model, requirement_of
+from conformance.requirements import PER_MODEL, PROFILES, Requirement, of_model, requirement_of
 from conformance.run import Planned
 from conformance.targets.client import Client
 from conformance.targets.errors import TargetError
-from conformance.targets.runners.target import RunnerTarget
 from conformance.targets.server import ServerTarget
 from conformance.worker import WorkerState
 
 SUITE_FOLDER = Path(__file__).parent
 RESULT_PROPERTY = "maccord_result"
-RUNNER_AREA = "runner/"
-"""Area of the requirements on a runner; all others are on a server."""
 
 _measured_from = pytest.StashKey[float]()
 _worker = pytest.StashKey[WorkerState]()
@@ -54,11 +52,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--runner", help="the target: transformers, mlx-lm, vllm, or your own as module:object")
     add("--runner-python", help="interpreter that has the runner's engine")
     add("--runner-dtype", help="float32, bfloat16 or float16; by default the engine's own")
+    add("--kernels", help="the target: a kernel library, by name or as module:object")
     add("--model", help="the model's name at the target; with --backend, what to serve")
     add("--api-key-env", help="name of the environment variable that holds the API key")
     add("--tokenizer", help="folder with the model's tokenizer.json and chat template")
     add("--max-model-len", type=int, help="the target's context length, if it does not list it")
-    add("--profile", choices=OFFERED, help="only the requirements of this profile")
+    add("--profile", choices=PROFILES, help="only the requirements of this profile")
     add("--known-failures", help="TOML file of accepted departures")
     add("--report", help="folder for certificate.json, junit.xml and report.html")
     add("--request-timeout", type=float, default=60.0, help="deadline of one request, seconds")
@@ -113,20 +112,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         by_id[found.id] = item
     profile = config.getoption("--profile")
     state = config.stash.get(_worker, None)
+    kind = kind_of(state.target) if state else None
     unwanted = [
         item
         for item, found in stated.items()
-        if (profile and profile not in found.profiles) or (state and not _fits(found, state))
+        if (profile and profile not in found.profiles) or (kind and not kind.is_on(found.id))
     ]
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)
     kept = [item for item in items if item not in set(unwanted)]
     items[:] = sorted(kept, key=lambda item: item in stated and stated[item].alone)
-
-
-def _fits(stated: Requirement, state: WorkerState) -> bool:
-    """Whether a requirement is on targets of this kind: runners, or servers."""
-    return stated.id.startswith(RUNNER_AREA) == isinstance(state.target, RunnerTarget)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -264,7 +259,7 @@ def _result(
 ) -> Result:
     raised = call.excinfo.value if call.excinfo else None
     # A fixture that judges has sent nothing: what the client holds is of the requirement before.
-    client = None if isinstance(state.target, RunnerTarget) else state.client
+    client = state.client if isinstance(state.target, ServerTarget) else None
     exchanges = list(client.exchanges) if client and call.when == "call" else []
     duration_s = call.stop - item.stash.get(_measured_from, call.start)
     result, lost = judge_call(stated, raised, exchanges, duration_s, client)

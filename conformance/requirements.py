@@ -30,10 +30,6 @@ PROFILES = ("core", "api", "numerics", "numerics-quantized", "kernels")
 """Profiles that exist. `core` is contained in `api`; `numerics` and `kernels` have requirements
 of their own."""
 
-OFFERED = tuple(name for name in PROFILES if name != "kernels")
-"""Profiles that can be asked for. That of kernels cannot yet: no option names a kernel library, and
-`tests/kernels` runs its requirements."""
-
 PER_MODEL = "numerics/"
 """Requirements of this area hold of a server with one model: a run gives each of them the model's
 name as its case, `numerics/distribution/kl[llama-gqa]`, whether it measures one or several."""

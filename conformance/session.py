@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from rich.console import Console
 
 from conformance import catalogue
 from conformance.certify import Certification
+from conformance.kinds import kind_of
 from conformance.live import LiveReporter
 from conformance.plugin import CERTIFICATION
 from conformance.report.certificate import Certificate
@@ -32,7 +31,6 @@ def measure(
     label: str = "",
     *,
     processes: int | None = None,
-    parts: Sequence[str] = catalogue.PARTS,
 ) -> Certificate:
     """Measure the requirements of the run's profile, and end the target.
 
@@ -40,7 +38,6 @@ def measure(
         label: stands before what is shown meanwhile.
         processes: how many measure, one of them being this process itself; by default one for each
             request that may be in flight.
-        parts: folders of the suite.
 
     Raises:
         TargetError: the suite cannot be run.
@@ -52,7 +49,7 @@ def measure(
                 run.options.profile or "",
                 *_in(processes or run.options.workers),
             ]
-            catalogue.run_pytest(arguments, [_Begun(run), live], parts)
+            catalogue.run_pytest(arguments, [_Begun(run), live], kind_of(run.target).parts)
     finally:
         run.close()
     if run.certificate is None or live.troubles:

@@ -7,12 +7,12 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from conformance.kinds import Target, kind_named, kind_of
 from conformance.known_failures import KnownFailures
 from conformance.options import Options
 from conformance.outcomes import SuiteError
 from conformance.run import RunFolder
 from conformance.targets.client import Client
-from conformance.targets.runners.target import RunnerTarget
 from conformance.targets.server import ServerTarget, short_name
 
 
@@ -21,7 +21,7 @@ class WorkerState:
 
     def __init__(
         self,
-        target: ServerTarget | RunnerTarget,
+        target: Target,
         folder: RunFolder,
         options: Options,
         deadline: float,
@@ -44,8 +44,8 @@ class WorkerState:
     @property
     def server(self) -> ServerTarget:
         """The target. Raises SuiteError where it is no server."""
-        if isinstance(self.target, RunnerTarget):
-            raise SuiteError(f"{self.target.name} is a runner, not a server")
+        if not isinstance(self.target, ServerTarget):
+            raise SuiteError(f"{self.target.name} is a {kind_of(self.target).name}, not a server")
         return self.target
 
     @property
@@ -75,7 +75,7 @@ class WorkerState:
     def to_json(self) -> str:
         return json.dumps(
             {
-                "kind": "runner" if isinstance(self.target, RunnerTarget) else "server",
+                "kind": kind_of(self.target).name,
                 "target": self.target.to_json(),
                 "folder": str(self.folder.path),
                 "options": self.options.to_json(),
@@ -87,9 +87,8 @@ class WorkerState:
     @classmethod
     def from_json(cls, text: str) -> WorkerState:
         data = json.loads(text)
-        kind = RunnerTarget if data["kind"] == "runner" else ServerTarget
         return cls(
-            kind.from_json(data["target"]),
+            kind_named(data["kind"]).target.from_json(data["target"]),
             RunFolder(Path(data["folder"])),
             Options.from_json(data["options"]),
             data["deadline"],

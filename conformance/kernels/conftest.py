@@ -13,7 +13,6 @@ from conformance.targets.kernels import Checked, KernelTarget, load
 def library(request: pytest.FixtureRequest) -> Checked:
     """What `--kernels` names."""
     state = worker_state(request.config)
-    target: object = state.target if state else None
-    if not isinstance(target, KernelTarget):
+    if state is None or not isinstance(state.target, KernelTarget):
         raise SuiteError("There is no kernel library: pass --kernels")
-    return load(target.kernels)
+    return load(state.target.kernels)

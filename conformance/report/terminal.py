@@ -41,13 +41,14 @@ _VALUE_LIMIT = 600
 def summary(certificate: Certificate, console: Console, files: Sequence[Path] = ()) -> None:
     """Print the verdict, the counts, what departs, and where the report's `files` lie."""
     verdict, target = certificate.verdict, certificate.target
+    model = f"model {model_name(target.model)}, " if target.model else ""
     console.print()
     console.print(Text(visible(verdict.sentence), _VERDICT_STYLES[verdict.exit_code]))
     against = f", control {certificate.control.name}" if certificate.control else ""
     console.print(
         Text(
             visible(
-                f"{target.name}, model {model_name(target.model)}, "
+                f"{target.name}, {model}"
                 f"profile {certificate.profile}{against}, {duration(certificate.duration_s)}"
             ),
             "dim",

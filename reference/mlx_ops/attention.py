@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from reference.mlx_ops.cache import dequantise
+
 
 def paged_attention(
     query: mx.array,
@@ -23,13 +25,17 @@ def paged_attention(
     logits_soft_cap: float | None = None,
     sinks: mx.array | None = None,
     alibi_slopes: mx.array | None = None,
+    kv_cache_dtype: str = "auto",
+    k_scale: float = 1.0,
+    v_scale: float = 1.0,
 ) -> mx.array:
     """[num_tokens, num_heads, head_size] in the query's dtype.
 
-    Arguments are those of `reference.oracle.paged.paged_attention`; the three that say where things
+    Arguments are those of `reference.oracle.paged.paged_attention`, where values may have another
+    size than keys; the three that say where things
     are, are lists, since the shapes of MLX's operations depend on them.
     """
-    outputs = [mx.zeros((0, *query.shape[1:]))]
+    outputs = [mx.zeros((0, query.shape[1], value_cache.shape[-1]))]
     for sequence, length in enumerate(seq_lens):
         first, end = query_start_loc[sequence], query_start_loc[sequence + 1]
         if first == end:
@@ -37,24 +43,52 @@ def paged_attention(
         start = length - (end - first)  # position of the first query
         begin = 0 if sliding_window is None else max(0, start - sliding_window + 1)
         k, v = (
-            gather(cache, block_table[sequence], begin, length)
-            for cache in (key_cache, value_cache)
+            dequantise(gather(cache, block_table[sequence], begin, length), kv_cache_dtype, worth)
+            for cache, worth in ((key_cache, k_scale), (value_cache, v_scale))
         )
-        distance = mx.arange(start, length)[:, None] - mx.arange(begin, length)[None]
-        outputs.append(
-            attend(
-                query[first:end],
-                k,
-                v,
-                distance,
-                scale=scale,
-                sliding_window=sliding_window,
-                logits_soft_cap=logits_soft_cap,
-                sinks=sinks,
-                alibi_slopes=alibi_slopes,
+        # A masked key has a weight of 0, which times infinity is NaN: with such keys each query is
+        # given those alone that it sees.
+        finite = (mx.isfinite(k).all() & mx.isfinite(v).all()).item()
+        for rows in [range(first, end)] if finite else [range(n, n + 1) for n in range(first, end)]:
+            low, high = rows[0] - first + start, rows[-1] - first + start + 1  # positions
+            near = begin if sliding_window is None else max(begin, low - sliding_window + 1)
+            outputs.append(
+                attend(
+                    query[rows[0] : rows[-1] + 1],
+                    k[near - begin : high - begin],
+                    v[near - begin : high - begin],
+                    mx.arange(low, high)[:, None] - mx.arange(near, high)[None],
+                    scale=scale,
+                    sliding_window=sliding_window,
+                    logits_soft_cap=logits_soft_cap,
+                    sinks=sinks,
+                    alibi_slopes=alibi_slopes,
+                )
             )
-        )
     return mx.concatenate(outputs).astype(query.dtype)
+
+
+def mla_attention(
+    query: mx.array,
+    latent_cache: mx.array,
+    *,
+    latent_size: int,
+    block_table: list[list[int]],
+    seq_lens: list[int],
+    query_start_loc: list[int],
+    scale: float,
+) -> mx.array:
+    """[num_tokens, num_heads, latent_size]: one K/V head, whose value is the latent of its key."""
+    keys = latent_cache[:, :, None]
+    return paged_attention(
+        query,
+        keys,
+        keys[..., :latent_size],
+        block_table=block_table,
+        seq_lens=seq_lens,
+        query_start_loc=query_start_loc,
+        scale=scale,
+    )
 
 
 def gather(cache: mx.array, blocks: list[int], begin: int, end: int) -> mx.array:

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from reference.oracle.quantised import INT8_LARGEST
+
+NAN_OF_E4M3 = 0x7F
+
 
 def reshape_and_cache(
     key: mx.array,
@@ -15,6 +19,10 @@ def reshape_and_cache(
     key_cache: mx.array,
     value_cache: mx.array,
     slots: mx.array,
+    *,
+    kv_cache_dtype: str = "auto",
+    k_scale: float = 1.0,
+    v_scale: float = 1.0,
 ) -> None:
     """Writes each token's key and value to its slot.
 
@@ -25,8 +33,28 @@ def reshape_and_cache(
     """
     block_size = key_cache.shape[1]
     block, offset = slots // block_size, slots % block_size
-    key_cache[block, offset] = key
-    value_cache[block, offset] = value
+    key_cache[block, offset] = quantise(key, kv_cache_dtype, k_scale)
+    value_cache[block, offset] = quantise(value, kv_cache_dtype, v_scale)
+
+
+def quantise(tokens: mx.array, kv_cache_dtype: str, scale: float) -> mx.array:
+    """What a cache stores: `reference.oracle.quantised`."""
+    if kv_cache_dtype == "auto":
+        return tokens
+    ratio = tokens.astype(mx.float32) / scale
+    if kv_cache_dtype == "int8":
+        return mx.clip(mx.round(ratio), -INT8_LARGEST, INT8_LARGEST).astype(mx.int8)
+    # MLX saturates, NaN too.
+    return mx.where(mx.isnan(ratio), NAN_OF_E4M3, mx.to_fp8(ratio)).astype(mx.uint8)
+
+
+def dequantise(stored: mx.array, kv_cache_dtype: str, scale: float) -> mx.array:
+    """What a cache is worth, in float32 if it is quantised."""
+    if kv_cache_dtype == "auto":
+        return stored
+    if kv_cache_dtype == "int8":
+        return stored.astype(mx.float32) * scale
+    return mx.from_fp8(stored, dtype=mx.float32) * scale
 
 
 def copy_blocks(key_cache: mx.array, value_cache: mx.array, block_mapping: mx.array) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import mlx.core as mx
@@ -13,7 +14,7 @@ from reference.oracle.attention import Array
 
 
 class MlxOps:
-    """`reshape_and_cache`, `copy_blocks` and `paged_attention`, as `reference.oracle` defines them.
+    """The operations as `reference.oracle` defines them, with the same arguments.
 
     Raises, from each operation:
         ArgumentError: see `reference.oracle.arguments`.
@@ -26,14 +27,20 @@ class MlxOps:
         return {}
 
     def reshape_and_cache(
-        self, key: Array, value: Array, key_cache: Array, value_cache: Array, slot_mapping: Array
+        self,
+        key: Array,
+        value: Array,
+        key_cache: Array,
+        value_cache: Array,
+        slot_mapping: Array,
+        **named: Any,
     ) -> None:
-        arguments.check_reshape_and_cache(key, value, key_cache, value_cache, slot_mapping)
+        given = key, value, key_cache, value_cache, slot_mapping
+        arguments.check_reshape_and_cache(*given, **named)
         used = slot_mapping >= 0
         pools = mx.array(key_cache), mx.array(value_cache)
-        cache.reshape_and_cache(
-            mx.array(key[used]), mx.array(value[used]), *pools, mx.array(slot_mapping[used])
-        )
+        tokens = mx.array(key[used]), mx.array(value[used])
+        cache.reshape_and_cache(*tokens, *pools, mx.array(slot_mapping[used]), **named)
         key_cache[...], value_cache[...] = map(to_numpy, pools)
 
     def copy_blocks(self, key_cache: Array, value_cache: Array, block_mapping: Array) -> None:
@@ -43,48 +50,23 @@ class MlxOps:
         key_cache[...], value_cache[...] = map(to_numpy, pools)
 
     def paged_attention(
-        self,
-        query: Array,
-        key_cache: Array,
-        value_cache: Array,
-        *,
-        block_table: Array,
-        seq_lens: Array,
-        query_start_loc: Array,
-        scale: float,
-        sliding_window: int | None = None,
-        logits_soft_cap: float | None = None,
-        sinks: Array | None = None,
-        alibi_slopes: Array | None = None,
+        self, query: Array, key_cache: Array, value_cache: Array, **named: Any
     ) -> Array:
-        arguments.check_paged_attention(
-            query,
-            key_cache,
-            value_cache,
-            block_table=block_table,
-            seq_lens=seq_lens,
-            query_start_loc=query_start_loc,
-            scale=scale,
-            sliding_window=sliding_window,
-            logits_soft_cap=logits_soft_cap,
-            sinks=sinks,
-            alibi_slopes=alibi_slopes,
-        )
-        return to_numpy(
-            attention.paged_attention(
-                mx.array(query),
-                mx.array(key_cache),
-                mx.array(value_cache),
-                block_table=block_table.tolist(),
-                seq_lens=seq_lens.tolist(),
-                query_start_loc=query_start_loc.tolist(),
-                scale=scale,
-                sliding_window=sliding_window,
-                logits_soft_cap=logits_soft_cap,
-                sinks=None if sinks is None else mx.array(sinks),
-                alibi_slopes=None if alibi_slopes is None else mx.array(alibi_slopes),
-            )
-        )
+        arguments.check_paged_attention(query, key_cache, value_cache, **named)
+        arrays = map(mx.array, (query, key_cache, value_cache))
+        return to_numpy(attention.paged_attention(*arrays, **_for_mlx(named)))
+
+    def mla_attention(self, query: Array, latent_cache: Array, **named: Any) -> Array:
+        arguments.check_mla_attention(query, latent_cache, **named)
+        arrays = map(mx.array, (query, latent_cache))
+        return to_numpy(attention.mla_attention(*arrays, **_for_mlx(named)))
+
+
+def _for_mlx(named: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of an attention: where things are as lists, other arrays as MLX's."""
+    lists = ("block_table", "seq_lens", "query_start_loc")
+    found = {name: given.tolist() if name in lists else given for name, given in named.items()}
+    return {n: mx.array(a) if isinstance(a, np.ndarray) else a for n, a in found.items()}
 
 
 def to_numpy(array: mx.array) -> Array:

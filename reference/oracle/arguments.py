@@ -15,25 +15,43 @@ from reference.oracle.attention import Array
 
 DTYPES = ("float16", "bfloat16", "float32")
 
+STORED = {"fp8": "uint8", "int8": "int8"}
+"""`kv_cache_dtype` to the dtype of such caches; "auto" is a cache in the dtype of its tokens."""
+
+SMALLEST_SCALE = 2.0**-126
+"""The smallest normal number of float32; its inverse is one too."""
+
 
 class ArgumentError(ValueError):
     """An argument is none that the operation is defined for; one sentence."""
 
 
 def check_reshape_and_cache(
-    key: Array, value: Array, key_cache: Array, value_cache: Array, slot_mapping: Array
+    key: Array,
+    value: Array,
+    key_cache: Array,
+    value_cache: Array,
+    slot_mapping: Array,
+    *,
+    kv_cache_dtype: str = "auto",
+    k_scale: float = 1.0,
+    v_scale: float = 1.0,
 ) -> None:
     """Arguments of `reshape_and_cache`.
 
     Raises:
         ArgumentError: one is wrong, or two tokens share a slot.
     """
-    num_blocks, block_size, num_kv_heads, head_size = _caches(key_cache, value_cache)
+    _quantised(kv_cache_dtype, k_scale, v_scale)
+    num_blocks, block_size, num_kv_heads, head_size = _caches(
+        key_cache, value_cache, _stored_as(kv_cache_dtype)
+    )
     _shape("slot_mapping", slot_mapping, (None,))
     num_tokens = len(slot_mapping)
     for name, array in (("key", key), ("value", value)):
         _shape(name, array, (num_tokens, num_kv_heads, head_size))
-        _same_dtype(name, array, "key_cache", key_cache)
+        _computed(name, array, key_cache, kv_cache_dtype)
+    _same_dtype("value", value, "key", key)
     _dtype("slot_mapping", slot_mapping, ("int64",))
     _within("slot_mapping", slot_mapping, -1, num_blocks * block_size - 1, "slots, -1 is padding")
     _once("slot_mapping", slot_mapping[slot_mapping >= 0], "slot")
@@ -46,7 +64,7 @@ def check_copy_blocks(key_cache: Array, value_cache: Array, block_mapping: Array
         ArgumentError: one is wrong, a block is written twice, or one is both read and written, so
             that the order of the copies would matter.
     """
-    num_blocks, *_ = _caches(key_cache, value_cache)
+    num_blocks, *_ = _caches(key_cache, value_cache, (*DTYPES, *STORED.values()))
     _shape("block_mapping", block_mapping, (None, 2))
     _dtype("block_mapping", block_mapping, ("int64",))
     _within("block_mapping", block_mapping, 0, num_blocks - 1, "blocks")
@@ -69,15 +87,21 @@ def check_paged_attention(
     logits_soft_cap: float | None = None,
     sinks: Array | None = None,
     alibi_slopes: Array | None = None,
+    kv_cache_dtype: str = "auto",
+    k_scale: float = 1.0,
+    v_scale: float = 1.0,
 ) -> None:
     """Arguments of `paged_attention`.
 
     Raises:
         ArgumentError: one is wrong.
     """
-    num_blocks, block_size, num_kv_heads, head_size = _caches(key_cache, value_cache)
+    _quantised(kv_cache_dtype, k_scale, v_scale)
+    num_blocks, block_size, num_kv_heads, head_size = _caches(
+        key_cache, value_cache, _stored_as(kv_cache_dtype)
+    )
     _shape("query", query, (None, None, head_size))
-    _same_dtype("query", query, "key_cache", key_cache)
+    _computed("query", query, key_cache, kv_cache_dtype)
     num_tokens, num_heads = query.shape[:2]
     if num_heads == 0 or num_heads % num_kv_heads:
         raise ArgumentError(
@@ -127,9 +151,41 @@ def check_mla_attention(
     _finite("scale", scale)
 
 
-def _caches(key_cache: Array, value_cache: Array) -> tuple[int, int, int, int]:
+def _quantised(kv_cache_dtype: str, k_scale: float, v_scale: float) -> None:
+    if kv_cache_dtype not in ("auto", *STORED):
+        raise ArgumentError(
+            f"kv_cache_dtype is {kv_cache_dtype!r}; expected auto, {' or '.join(STORED)}."
+        )
+    for name, scale in (("k_scale", k_scale), ("v_scale", v_scale)):
+        if not SMALLEST_SCALE <= scale <= 1 / SMALLEST_SCALE:
+            raise ArgumentError(
+                f"{name} is {scale}; expected a normal number of float32, above 0, whose inverse "
+                "is one too."
+            )
+        if kv_cache_dtype == "auto" and scale != 1.0:
+            raise ArgumentError(
+                f"{name} is {scale}, and kv_cache_dtype is auto: what is stored as it is has no "
+                "scale."
+            )
+
+
+def _stored_as(kv_cache_dtype: str) -> Sequence[str]:
+    return DTYPES if kv_cache_dtype == "auto" else (STORED[kv_cache_dtype],)
+
+
+def _computed(name: str, array: Array, key_cache: Array, kv_cache_dtype: str) -> None:
+    """The dtype of a cache that is not quantised is that of what is computed with."""
+    if kv_cache_dtype == "auto":
+        _same_dtype(name, array, "key_cache", key_cache)
+    else:
+        _dtype(name, array, DTYPES)
+
+
+def _caches(
+    key_cache: Array, value_cache: Array, dtypes: Sequence[str]
+) -> tuple[int, int, int, int]:
     _shape("key_cache", key_cache, (None, None, None, None))
-    _dtype("key_cache", key_cache, DTYPES)
+    _dtype("key_cache", key_cache, dtypes)
     if 0 in key_cache.shape:
         raise ArgumentError(f"key_cache is empty: its shape is {list(key_cache.shape)}.")
     _shape("value_cache", value_cache, key_cache.shape)

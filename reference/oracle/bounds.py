@@ -55,19 +55,35 @@ variance is the sum of
 - u²/3 o² (4 H_n + 2), of rescaling both sums at each new maximum, of which a random order has
   H_n = 1 + 1/2 + … + 1/n, and of the quotient.
 
-The last rounding, to the cache's dtype, is not a sum of many and is bounded by v (|o| + the rest).
+The last rounding, to the query's dtype, is not a sum of many and is bounded by v (|o| + the rest).
+
+**Quantised caches.** What a number of the cache is worth, stored · scale, is rounded once to
+float32 (and not to the query's dtype), or each sum over such numbers is, where the scale is taken
+out of it: scale² Σ(q_i k_i)² + x² more for a logit, and A + o² more for the output. The scales are
+constants that are rounded too: two more of x', and u |o|.
+
+**Subnormal numbers.** GPUs flush those of float32, and so those of bfloat16, to 0 or keep them:
+Metal does the one by default. With ω = 2^-126, the smallest normal number, every input below it
+may count as 0 and every product, before it is added, may lose ω. That is bounded as it is, by
+
+    Σ p_j (f_j + δ_j |v_j - o|) + n ω,   δ_j = |scale| Σ_i (|q_ji'| |k_ji| + |q_i| |k_ji'| + ω) + ω
+
+where f and ' take of values, queries and keys those that are subnormal, and 0 of the others. The
+subnormal numbers of float16 are normal in float32, and none of them may be lost: η is half of one.
 
 **Where it does not hold.** Sums of many equal terms err to one side, so inputs are random where the
-context is long; results near overflow; kernels that flush subnormal inputs (η covers outputs).
+context is long; results near overflow.
 Where one key has all of the weight a kernel is exact, and the bound is wider than need be.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
+from reference.oracle import quantised
 from reference.oracle.attention import (
     Array,
     Attended,
@@ -85,6 +101,9 @@ ROUNDOFF = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24}
 
 UNDERFLOW = {"float16": 2.0**-25, "bfloat16": 2.0**-126, "float32": 2.0**-126}
 """η: half the smallest subnormal number, or, where GPUs flush those, the smallest normal one."""
+
+NORMAL = 2.0**-126
+"""ω: the smallest normal number of float32."""
 
 COMPARED = 10_000_000
 """Numbers that a run compares."""
@@ -111,6 +130,9 @@ def paged_attention_bound(
     logits_soft_cap: float | None = None,
     sinks: Array | None = None,
     alibi_slopes: Array | None = None,
+    kv_cache_dtype: str = "auto",
+    k_scale: float = 1.0,
+    v_scale: float = 1.0,
 ) -> tuple[Float64, Float64]:
     """What `paged_attention` is, and how far a correct kernel may be from it.
 
@@ -119,22 +141,72 @@ def paged_attention_bound(
     Returns:
         Output and bound, both [num_tokens, num_heads, head_size].
     """
+    every = each_query(
+        quantised.dequantise(key_cache, kv_cache_dtype, k_scale),
+        quantised.dequantise(value_cache, kv_cache_dtype, v_scale),
+        block_table,
+        seq_lens,
+        query_start_loc,
+        sliding_window,
+    )
     features = Features(scale, logits_soft_cap, sinks, alibi_slopes)
-    output, bound = np.empty(query.shape), np.empty(query.shape)
-    for seen in each_query(
-        key_cache, value_cache, block_table, seq_lens, query_start_loc, sliding_window
-    ):
+    return _bounds(query, every, features, query.shape[-1], scaled=kv_cache_dtype != "auto")
+
+
+def mla_attention_bound(
+    query: Array,
+    latent_cache: Array,
+    *,
+    latent_size: int,
+    block_table: Array,
+    seq_lens: Array,
+    query_start_loc: Array,
+    scale: float,
+) -> tuple[Float64, Float64]:
+    """What `mla_attention` is, and how far a correct kernel may be from it.
+
+    Arguments are those of `mla.mla_attention`, which is to have seen them first.
+
+    Returns:
+        Output and bound, both [num_tokens, num_heads, latent_size].
+    """
+    keys = latent_cache[:, :, None]
+    every = each_query(
+        keys, keys[..., :latent_size], block_table, seq_lens, query_start_loc, sliding_window=None
+    )
+    return _bounds(query, every, Features(scale), latent_size)
+
+
+def _bounds(
+    query: Array, every: Iterator[Seen], features: Features, size: int, *, scaled: bool = False
+) -> tuple[Float64, Float64]:
+    """Outputs and bounds of all queries, [num_tokens, num_heads, size]."""
+    output, bound = (np.empty((*query.shape[:2], size)) for _ in range(2))
+    for seen in every:
         row = query[seen.token]
         found = attend(row, seen.keys, seen.values, seen.distances, features)
         output[seen.token] = found.output
-        bound[seen.token] = attention_bound(row, seen, features, found, query.dtype.name)
+        bound[seen.token] = attention_bound(
+            row, seen, features, found, query.dtype.name, scaled=scaled
+        )
     return output, bound
 
 
 def attention_bound(
-    query: Array, seen: Seen, features: Features, found: Attended, dtype: str
+    query: Array,
+    seen: Seen,
+    features: Features,
+    found: Attended,
+    dtype: str,
+    *,
+    scaled: bool = False,
 ) -> Float64:
-    """The bound of one query's output, [num_heads, value_size]; see the top of this module."""
+    """The bound of one query's output, [num_heads, value_size]; see the top of this module.
+
+    Args:
+        dtype: of the query.
+        scaled: the cache is quantised, with scales.
+    """
     u, v, eta = ROUNDOFF["float32"], ROUNDOFF[dtype], UNDERFLOW[dtype]
     p, o = found.weights, np.abs(found.output)
     values = of_heads(seen.values, len(query))
@@ -144,7 +216,7 @@ def attention_bound(
         return np.asarray(np.einsum("hj,jhd->hd", weights, of, optimize=True))
 
     away = values - found.output  # v_j - o
-    logit_error, logit_constants = _logit_errors(query, seen, features, found)
+    logit_error, logit_constants = _logit_errors(query, seen, features, found, scaled=scaled)
     from_logits = u**2 / 3 * weighted(p**2 * logit_error, away**2)
     if features.sinks is not None:
         sink = wide(features.sinks)
@@ -165,12 +237,20 @@ def attention_bound(
     lost = weighted(np.where(counted, 0.0, p), np.abs(values) + o)
     from_sums = _sum(n, o**2, squares) + squares + o**2 * _sum(n, 1.0, concentration)
     from_sums += o**2 * (4 * maxima + 2)
+    if scaled:
+        from_sums += squares + o**2
     in_float32 = from_logits + u**2 / 3 * from_sums
 
     alike = u * sum(np.abs(weighted(p * factor, away)) for factor in logit_constants)
+    if scaled:
+        alike = alike + u * o
+    flushed = weighted(p, _subnormal(values))
+    flushed += weighted(p * _flushed_logits(query, seen, features), np.abs(away))
+    flushed += p.shape[-1] * NORMAL
     before = (
         alike
         + lost
+        + flushed
         + np.minimum(
             LAMBDA * np.sqrt(in_float32 + from_weights), LAMBDA * np.sqrt(in_float32) + at_worst
         )
@@ -179,7 +259,7 @@ def attention_bound(
 
 
 def _logit_errors(
-    query: Array, seen: Seen, features: Features, found: Attended
+    query: Array, seen: Seen, features: Features, found: Attended, *, scaled: bool
 ) -> tuple[Float64, list[Float64]]:
     """Variance of each logit's error in units of u²/3, and what rounded constants are factors of.
 
@@ -191,7 +271,7 @@ def _logit_errors(
     variance = _sum(query.shape[-1], x**2, squares) + squares + x**2
     exponent = s - _peak(found, features)[:, None]
     constants = [x, x, exponent]
-    capped = x
+    capped = flattened = x
     if (cap := features.logits_soft_cap) is not None:
         capped = cap * np.tanh(x / cap)
         variance += x**2 + (_FUNCTION * capped) ** 2 + capped**2
@@ -199,8 +279,28 @@ def _logit_errors(
         constants = [flattened, flattened, s, exponent]
     if features.alibi_slopes is not None:
         variance += (s - capped) ** 2 + s**2
+    if scaled:
+        variance += squares + x**2
+        constants += [flattened, flattened]
     variance += exponent**2 + _FUNCTION**2
     return np.asarray(variance), constants
+
+
+def _flushed_logits(query: Array, seen: Seen, features: Features) -> Float64:
+    """δ, [num_heads, num_keys]: what logits lose where subnormal numbers count as 0."""
+    q, k = np.abs(wide(query)), np.abs(of_heads(seen.keys, len(query)))
+    lost = np.full((len(q), k.shape[0]), query.shape[-1] * NORMAL)
+    # Inputs that are subnormal are rare, and products of all keys cost time.
+    for left, right in ((_subnormal(q), k), (q, _subnormal(k))):
+        if left.any() and right.any():
+            lost += np.einsum("hd,jhd->hj", left, right, optimize=True)
+    return np.asarray(abs(features.scale) * lost + NORMAL)
+
+
+def _subnormal(x: Float64) -> Float64:
+    """The magnitudes of numbers that are subnormal in float32; 0 for the others."""
+    size = np.abs(x)
+    return np.asarray(np.where(size < NORMAL, size, 0.0))
 
 
 def _peak(found: Attended, features: Features) -> Float64:

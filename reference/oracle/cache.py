@@ -1,16 +1,25 @@
 """Writing to a paged KV cache: Kwon et al. 2023, section 4.3 and 4.4.
 
-Nothing is computed: what is read later is bit for bit what was written.
+Nothing is computed, unless the cache is quantised: what is read later is bit for bit what was
+written.
 """
 
 from __future__ import annotations
 
-from reference.oracle import arguments
+from reference.oracle import arguments, quantised
 from reference.oracle.attention import Array
 
 
 def reshape_and_cache(
-    key: Array, value: Array, key_cache: Array, value_cache: Array, slot_mapping: Array
+    key: Array,
+    value: Array,
+    key_cache: Array,
+    value_cache: Array,
+    slot_mapping: Array,
+    *,
+    kv_cache_dtype: str = "auto",
+    k_scale: float = 1.0,
+    v_scale: float = 1.0,
 ) -> None:
     """Writes each token's key and value to its slot; slot -1 is padding and written nowhere.
 
@@ -18,11 +27,25 @@ def reshape_and_cache(
         key, value: [num_tokens, num_kv_heads, head_size].
         key_cache, value_cache: [num_blocks, block_size, num_kv_heads, head_size], changed in place.
         slot_mapping: [num_tokens] int64, block · block_size + offset.
+        kv_cache_dtype: "auto" for caches in the dtype of the tokens, "fp8" or "int8" (`quantised`).
+        k_scale, v_scale: one scale for all keys and one for all values, of quantised caches.
 
     Raises:
         ArgumentError: see `arguments`.
     """
-    arguments.check_reshape_and_cache(key, value, key_cache, value_cache, slot_mapping)
+    arguments.check_reshape_and_cache(
+        key,
+        value,
+        key_cache,
+        value_cache,
+        slot_mapping,
+        kv_cache_dtype=kv_cache_dtype,
+        k_scale=k_scale,
+        v_scale=v_scale,
+    )
+    if kv_cache_dtype != "auto":
+        key = quantised.quantise(key, kv_cache_dtype, k_scale)
+        value = quantised.quantise(value, kv_cache_dtype, v_scale)
     block_size = key_cache.shape[1]
     for token, slot in enumerate(map(int, slot_mapping)):
         if slot >= 0:

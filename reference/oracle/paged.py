@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference.oracle import arguments
+from reference.oracle import arguments, quantised
 from reference.oracle.attention import Array, Features, Float64, attend
 
 
@@ -46,6 +46,9 @@ def paged_attention(
     logits_soft_cap: float | None = None,
     sinks: Array | None = None,
     alibi_slopes: Array | None = None,
+    kv_cache_dtype: str = "auto",
+    k_scale: float = 1.0,
+    v_scale: float = 1.0,
 ) -> Float64:
     """Prefill, decode and any mixture of the two.
 
@@ -56,6 +59,7 @@ def paged_attention(
         seq_lens: [num_seqs] int32, tokens of each sequence, those of this call among them.
         query_start_loc: [num_seqs + 1] int32, where each sequence's rows of `query` begin.
         sinks, alibi_slopes: [num_heads] float32.
+        kv_cache_dtype, k_scale, v_scale: how caches are quantised, if they are: see `quantised`.
 
     Returns:
         [num_tokens, num_heads, head_size].
@@ -75,7 +79,12 @@ def paged_attention(
         logits_soft_cap=logits_soft_cap,
         sinks=sinks,
         alibi_slopes=alibi_slopes,
+        kv_cache_dtype=kv_cache_dtype,
+        k_scale=k_scale,
+        v_scale=v_scale,
     )
+    key_cache = quantised.dequantise(key_cache, kv_cache_dtype, k_scale)
+    value_cache = quantised.dequantise(value_cache, kv_cache_dtype, v_scale)
     features = Features(scale, logits_soft_cap, sinks, alibi_slopes)
     output = np.empty(query.shape, np.float64)
     for seen in each_query(

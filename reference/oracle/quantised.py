@@ -9,6 +9,11 @@
 - `int8` is symmetric, -127 to 127 (Jacob et al. 2018, section 3; -128 is not used).
 
 Attention over such a cache is attention over what its numbers are worth.
+
+A kernel divides in float32 and not exactly. Its quotient is off by the rounding of the scale (u),
+and by 2.5 units in the last place (5u): what Metal grants its fast division (Metal Shading Language
+specification 3.2, section 8.2), which is more than that of IEEE 754 and than a product with the
+inverse. Where that reaches over a tie, the values on both sides are right: `nearest`.
 """
 
 from __future__ import annotations
@@ -18,10 +23,34 @@ from numpy.typing import NDArray
 
 from reference.oracle.attention import Array, Float64, wide
 
+QUOTIENT = 6 * 2.0**-24
+"""Relative error of x / scale in float32, see above."""
+
 E4M3_LARGEST = 448.0
 E4M3_BIAS = 7
 E4M3_FRACTION_BITS = 3
 INT8_LARGEST = 127
+
+
+def quantise(x: Array, kv_cache_dtype: str, scale: float) -> Array:
+    """What a cache of this kind stores: "fp8" bytes of E4M3 in uint8, or "int8"."""
+    return quantise_fp8(x, scale) if kv_cache_dtype == "fp8" else quantise_int8(x, scale)
+
+
+def dequantise(stored: Array, kv_cache_dtype: str, scale: float) -> Array:
+    """What a cache is worth, [...] in float64; one of "auto" is worth what it holds."""
+    if kv_cache_dtype == "auto":
+        return stored
+    read = dequantise_fp8 if kv_cache_dtype == "fp8" else dequantise_int8
+    return read(stored, scale)
+
+
+def nearest(x: Array, kv_cache_dtype: str, scale: float) -> tuple[Array, Array]:
+    """The two values that a kernel may store; the same but where x / scale is all but a tie."""
+    lower, upper = (
+        quantise(wide(x) * (1 + off), kv_cache_dtype, scale) for off in (-QUOTIENT, QUOTIENT)
+    )
+    return lower, upper
 
 
 def quantise_fp8(x: Array, scale: Array | float) -> NDArray[np.uint8]:

@@ -123,8 +123,8 @@ def test_a_library_need_not_take_the_names_of_features_that_it_lacks():
             "cuda",
             "There is no kernel library 'cuda': name one of reference-metal, reference-mlx, torch, or your own",
         ),
-        ("no_such:Thing", "The kernel library 'no_such:Thing' cannot be imported: No module"),
-        ("library_own:Gone", "The kernel library 'library_own:Gone' cannot be imported: module"),
+        ("no_such:Thing", "no_such:Thing cannot be loaded: ModuleNotFoundError: No module"),
+        ("library_own:Gone", "library_own:Gone cannot be loaded: AttributeError: module"),
         ("library_own:broken", "The kernel library 'library_own:broken' does not start: no GPU"),
         (
             "library_own:Incomplete",

@@ -6,9 +6,10 @@ from conformance.targets.kernels.contract import (
     KernelCapabilities,
     KernelError,
     KernelLibrary,
+    LatentLibrary,
     capabilities_of,
 )
-from conformance.targets.kernels.target import ADAPTERS, KernelTarget, load
+from conformance.targets.kernels.target import ADAPTERS, KernelTarget, find, load
 
 __all__ = [
     "ADAPTERS",
@@ -18,6 +19,8 @@ __all__ = [
     "KernelError",
     "KernelLibrary",
     "KernelTarget",
+    "LatentLibrary",
     "capabilities_of",
+    "find",
     "load",
 ]

@@ -29,6 +29,9 @@ class Feature(StrEnum):
     ALIBI = "alibi"
     PREFILL = "prefill"  # more than one query token of a sequence
     COPY_BLOCKS = "copy-blocks"
+    MLA = "mla"  # `mla_attention`
+    FP8_KV_CACHE = "fp8-kv-cache"  # kv_cache_dtype "fp8": bytes of E4M3
+    INT8_KV_CACHE = "int8-kv-cache"  # kv_cache_dtype "int8"
 
 
 class KernelError(Exception):
@@ -43,6 +46,7 @@ class KernelCapabilities:
         dtypes: of query and caches, names in `DTYPES`.
         head_sizes, block_sizes: those that it has kernels for; None for any.
         features: `Feature` or their values.
+        latent_sizes: of `mla_attention`, pairs of latent and rope size; None for any.
 
     Raises:
         KernelError: a dtype or a feature is none that there is, or nothing is left to run.
@@ -52,6 +56,7 @@ class KernelCapabilities:
     head_sizes: Collection[int] | None = None
     block_sizes: Collection[int] | None = None
     features: Collection[str] = tuple(Feature)
+    latent_sizes: Collection[tuple[int, int]] | None = None
 
     def __post_init__(self) -> None:
         for what, found, known in (
@@ -66,17 +71,34 @@ class KernelCapabilities:
             raise KernelError(f"Capabilities name no dtype; there are {', '.join(DTYPES)}.")
 
     def lacks(
-        self, *, dtype: str, head_size: int, block_size: int, features: Collection[str]
+        self,
+        *,
+        dtype: str,
+        block_size: int,
+        features: Collection[str],
+        head_size: int | None = None,
+        latent_size: tuple[int, int] | None = None,
     ) -> str | None:
-        """Why a case is not for this library, in a few words; None if it is."""
+        """Why a case is not for this library, in a few words; None if it is.
+
+        Args:
+            head_size: None for a case of latents.
+            latent_size: latent and rope size; None for a case that is of heads.
+        """
         if dtype not in self.dtypes:
             return f"no kernels for {dtype}"
-        if self.head_sizes is not None and head_size not in self.head_sizes:
+        sizes = self.head_sizes
+        if head_size is not None and sizes is not None and head_size not in sizes:
             return f"no kernels for a head size of {head_size}"
         if self.block_sizes is not None and block_size not in self.block_sizes:
             return f"no kernels for a block size of {block_size}"
         missing = sorted(set(features) - set(self.features))
-        return f"no {missing[0]}" if missing else None
+        if missing:
+            return f"no {missing[0]}"
+        known = None if self.latent_sizes is None else {tuple(each) for each in self.latent_sizes}
+        if latent_size is not None and known is not None and latent_size not in known:
+            return f"no kernels for latents of {latent_size[0]} + {latent_size[1]}"
+        return None
 
 
 class KernelLibrary(Protocol):
@@ -99,8 +121,16 @@ class KernelLibrary(Protocol):
         key_cache: Array,  # [num_blocks, block_size, num_kv_heads, head_size], changed in place
         value_cache: Array,  # as key_cache
         slot_mapping: Array,  # [num_tokens] int64, -1 for padding
+        *,
+        kv_cache_dtype: str = "auto",  # "fp8" and "int8": caches of uint8 and int8
+        k_scale: float = 1.0,
+        v_scale: float = 1.0,
     ) -> None:
-        """Writes each token's key and value to its slot, and nothing else."""
+        """Writes each token's key and value to its slot, and nothing else.
+
+        What a cache of 8 bits stores is in `reference/oracle/quantised.py`. The last three are
+        given only with Feature.FP8_KV_CACHE or Feature.INT8_KV_CACHE, here and below.
+        """
         ...
 
     def copy_blocks(
@@ -126,8 +156,32 @@ class KernelLibrary(Protocol):
         logits_soft_cap: float | None = None,
         sinks: Array | None = None,  # [num_heads] float32
         alibi_slopes: Array | None = None,  # [num_heads] float32
+        kv_cache_dtype: str = "auto",
+        k_scale: float = 1.0,
+        v_scale: float = 1.0,
     ) -> Array:
         """[num_tokens, num_heads, head_size] in the query's dtype; prefill, decode, any mixture."""
+        ...
+
+
+class LatentLibrary(KernelLibrary, Protocol):
+    """What a library with Feature.MLA has besides."""
+
+    def mla_attention(
+        self,
+        query: Array,  # [num_tokens, num_heads, latent_size + rope_size]
+        latent_cache: Array,  # [num_blocks, block_size, latent_size + rope_size]
+        *,
+        latent_size: int,
+        block_table: Array,  # [num_seqs, max_blocks] int32
+        seq_lens: Array,  # [num_seqs] int32
+        query_start_loc: Array,  # [num_seqs + 1] int32
+        scale: float,
+    ) -> Array:
+        """[num_tokens, num_heads, latent_size] in the query's dtype: `reference/oracle/mla.py`.
+
+        Without Feature.PREFILL it is given one query token of a sequence.
+        """
         ...
 
 
@@ -149,17 +203,21 @@ def capabilities_of(library: KernelLibrary) -> KernelCapabilities:
     return KernelCapabilities(**said)
 
 
-def check_output(output: Any, query: Array) -> Array:
-    """A result of `paged_attention`, if it is an array of the query's shape and dtype.
+def check_output(operation: str, output: Any, query: Array, size: int | None = None) -> Array:
+    """A result of an attention, if it is an array of the query's dtype and as many rows and heads.
+
+    Args:
+        size: numbers of each head; by default as many as those of the query.
 
     Raises:
         KernelError: it is not.
     """
     if not isinstance(output, np.ndarray):
-        raise KernelError(f"paged_attention returned {type(output).__name__}; expected an array.")
-    if output.shape != query.shape or output.dtype != query.dtype:
+        raise KernelError(f"{operation} returned {type(output).__name__}; expected an array.")
+    shape = (*query.shape[:2], query.shape[2] if size is None else size)
+    if output.shape != shape or output.dtype != query.dtype:
         raise KernelError(
-            f"paged_attention returned {output.dtype.name} {list(output.shape)}; expected "
-            f"{query.dtype.name} {list(query.shape)}, as query is."
+            f"{operation} returned {output.dtype.name} {list(output.shape)}; expected "
+            f"{query.dtype.name} {list(shape)}{', as query is' if size is None else ''}."
         )
     return output

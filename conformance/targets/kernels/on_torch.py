@@ -7,6 +7,9 @@ is computed in float32. A sink is a key whose bias is the sink and whose value i
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -26,13 +29,23 @@ class TorchKernels:
         return KernelCapabilities()
 
     def reshape_and_cache(
-        self, key: Array, value: Array, key_cache: Array, value_cache: Array, slot_mapping: Array
+        self,
+        key: Array,
+        value: Array,
+        key_cache: Array,
+        value_cache: Array,
+        slot_mapping: Array,
+        *,
+        kv_cache_dtype: str = "auto",
+        k_scale: float = 1.0,
+        v_scale: float = 1.0,
     ) -> None:
         slots = torch.from_numpy(slot_mapping)
         used = slots >= 0
         block, offset = slots[used] // key_cache.shape[1], slots[used] % key_cache.shape[1]
-        tensor(key_cache)[block, offset] = tensor(key)[used]
-        tensor(value_cache)[block, offset] = tensor(value)[used]
+        for cache, tokens, scale in ((key_cache, key, k_scale), (value_cache, value, v_scale)):
+            stored = quantised(tensor(tokens)[used], kv_cache_dtype, scale)
+            tensor(cache)[block, offset] = stored
 
     def copy_blocks(self, key_cache: Array, value_cache: Array, block_mapping: Array) -> None:
         source, destination = torch.from_numpy(block_mapping).unbind(1)
@@ -53,10 +66,14 @@ class TorchKernels:
         logits_soft_cap: float | None = None,
         sinks: Array | None = None,
         alibi_slopes: Array | None = None,
+        kv_cache_dtype: str = "auto",
+        k_scale: float = 1.0,
+        v_scale: float = 1.0,
     ) -> Array:
         output = np.empty(query.shape, query.dtype)
         groups = query.shape[1] // key_cache.shape[2]
-        wide = any(given is not None for given in (logits_soft_cap, sinks, alibi_slopes))
+        wide = kv_cache_dtype != "auto"
+        wide |= any(given is not None for given in (logits_soft_cap, sinks, alibi_slopes))
         for sequence, length in enumerate(map(int, seq_lens)):
             first, end = map(int, query_start_loc[sequence : sequence + 2])
             if first == end:
@@ -68,43 +85,60 @@ class TorchKernels:
             blocks = blocks[: -(-length // key_cache.shape[1])]
             q = tensor(query)[first:end].transpose(0, 1)  # [num_heads, num_queries, head_size]
             k, v = (
-                tensor(cache)[blocks]
+                worth(tensor(cache)[blocks], kv_cache_dtype, scale_of)
                 .flatten(0, 1)[begin:length]
                 .transpose(0, 1)
                 .repeat_interleave(groups, dim=0)
-                for cache in (key_cache, value_cache)
+                for cache, scale_of in ((key_cache, k_scale), (value_cache, v_scale))
             )  # [num_heads, num_keys, head_size]
             if wide:
                 q, k, v = q.float(), k.float(), v.float()
-            distance = torch.arange(start, length)[:, None] - torch.arange(begin, length)
-            seen = distance >= 0
-            if sliding_window is not None:
-                seen &= distance < sliding_window
-            if not wide:
-                with sdpa_kernel(SDPBackend.FLASH_ATTENTION):  # no other, which may round logits
-                    found = scaled_dot_product_attention(
-                        q[None], k[None], v[None], seen[None, None], scale=scale
-                    )[0]
-            else:
-                found = _in_float32(
-                    q, k, v, distance, seen, scale, logits_soft_cap, sinks, alibi_slopes
+            # Nor are infinities masked: with such keys each query is given those that it sees.
+            finite = bool(k.isfinite().all() and v.isfinite().all())
+            for low, high in [(start, length)] if finite else pairwise(range(start, length + 1)):
+                near = begin if sliding_window is None else max(begin, low - sliding_window + 1)
+                distance = torch.arange(low, high)[:, None] - torch.arange(near, high)
+                found = _attention(
+                    q[:, low - start : high - start],
+                    k[:, near - begin : high - begin],
+                    v[:, near - begin : high - begin],
+                    distance,
+                    distance >= 0
+                    if sliding_window is None
+                    else (distance >= 0) & (distance < sliding_window),
+                    (scale, logits_soft_cap, sinks, alibi_slopes),
+                    wide=wide,
                 )
-            tensor(output)[first:end] = found.transpose(0, 1).to(tensor(output).dtype)
+                rows = tensor(output)[first + low - start : first + high - start]
+                rows[...] = found.transpose(0, 1).to(rows.dtype)
         return output
 
+    def mla_attention(
+        self, query: Array, latent_cache: Array, *, latent_size: int, **named: Any
+    ) -> Array:
+        """Its flash kernel wants values as long as keys: the rest of a row is cut off after."""
+        cache = latent_cache[:, :, None]
+        return self.paged_attention(query, cache, cache, **named)[..., :latent_size].copy()
 
-def _in_float32(
+
+def _attention(
     q: Tensor,
     k: Tensor,
     v: Tensor,
     distance: Tensor,
     seen: Tensor,
-    scale: float,
-    cap: float | None,
-    sinks: Array | None,
-    slopes: Array | None,
+    features: tuple[float, float | None, Array | None, Array | None],
+    *,
+    wide: bool,
 ) -> Tensor:
-    """Attention with features that the kernel lacks; [num_heads, num_queries, head_size]."""
+    """[num_heads, num_queries, head_size]; `features` are scale, cap, sinks and slopes."""
+    scale, cap, sinks, slopes = features
+    if not wide:
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):  # no other, which may round logits
+            found: Tensor = scaled_dot_product_attention(
+                q[None], k[None], v[None], seen[None, None], scale=scale
+            )[0]
+        return found
     bias = torch.zeros(len(q), *distance.shape).masked_fill(~seen, -torch.inf)
     if slopes is not None:
         bias -= tensor(slopes)[:, None, None] * distance
@@ -113,11 +147,28 @@ def _in_float32(
         bias = torch.cat([sink, bias], dim=-1)
         k, v = (torch.nn.functional.pad(array, (0, 0, 1, 0)) for array in (k, v))
     if cap is None:
-        found: Tensor = scaled_dot_product_attention(
-            q[None], k[None], v[None], bias[None], scale=scale
-        )[0]
+        found = scaled_dot_product_attention(q[None], k[None], v[None], bias[None], scale=scale)[0]
         return found
     return (cap * torch.tanh(scale * q @ k.mT / cap) + bias).softmax(-1) @ v
+
+
+def quantised(tokens: Tensor, kv_cache_dtype: str, scale: float) -> Tensor:
+    """What a cache stores; E4M3 as its bytes."""
+    if kv_cache_dtype == "auto":
+        return tokens
+    ratio = tokens.float() / scale
+    if kv_cache_dtype == "int8":
+        return ratio.round().clamp(-127, 127).to(torch.int8)
+    return ratio.clamp(-448, 448).to(torch.float8_e4m3fn).view(torch.uint8)
+
+
+def worth(stored: Tensor, kv_cache_dtype: str, scale: float) -> Tensor:
+    """What a cache is worth, in float32 if it is quantised."""
+    if kv_cache_dtype == "auto":
+        return stored
+    if kv_cache_dtype == "fp8":
+        stored = stored.view(torch.float8_e4m3fn)
+    return stored.float() * scale
 
 
 def tensor(array: Array) -> Tensor:

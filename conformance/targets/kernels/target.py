@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from conformance.targets.errors import TargetError
+from conformance.targets.imported import imported
 from conformance.targets.kernels.checked import Checked
-from conformance.targets.kernels.contract import KernelError
+from conformance.targets.kernels.contract import Feature, KernelError
 
 ADAPTERS: Mapping[str, str] = {
     "reference-metal": "reference.metal:library",
@@ -25,9 +25,13 @@ class KernelTarget:
 
     Attributes:
         kernels: a name in `ADAPTERS`, or "module:object".
+        name: what a person calls it, in reports.
+        claims: what it says of itself: the attributes of `KernelCapabilities` that it limits.
     """
 
     kernels: str
+    name: str
+    claims: dict[str, list[Any]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -35,6 +39,18 @@ class KernelTarget:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> KernelTarget:
         return cls(**data)
+
+
+def find(kernels: str) -> KernelTarget:
+    """The library that a person names.
+
+    Raises:
+        TargetError: as `load`.
+    """
+    library = load(kernels)
+    said = asdict(library.capabilities())
+    claims = {name: sorted(values) for name, values in said.items() if values is not None}
+    return KernelTarget(kernels, library.name, claims)
 
 
 OPERATIONS = ("capabilities", "reshape_and_cache", "copy_blocks", "paged_attention")
@@ -47,16 +63,12 @@ def load(name: str) -> Checked:
         TargetError: there is none of this name, it cannot be imported, or it is no library.
     """
     place = ADAPTERS.get(name, name)
-    module, colon, attribute = place.partition(":")
-    if not colon:
+    if ":" not in place:
         raise TargetError(
             f"There is no kernel library {name!r}: name one of {', '.join(ADAPTERS)}, "
             "or your own as module:object."
         )
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise TargetError(f"The kernel library {name!r} cannot be imported: {error}.") from error
+    found = imported(place)
     try:
         library = found() if callable(found) else found
     except Exception as error:  # It raises what it likes.
@@ -66,6 +78,12 @@ def load(name: str) -> Checked:
         what = missing[0] if missing else "name"
         raise TargetError(f"{name!r} is no kernel library: it has no {what!r}.")
     try:
-        return Checked(library)
+        checked = Checked(library)
     except KernelError as error:
         raise TargetError(str(error)) from error
+    if Feature.MLA in checked.capabilities().features and not hasattr(library, "mla_attention"):
+        raise TargetError(
+            f"{name!r} says that it has {Feature.MLA.value}, and has no 'mla_attention': add it, "
+            f"or name the features that there are, without {Feature.MLA.value}, in capabilities()."
+        )
+    return checked

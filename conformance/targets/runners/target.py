@@ -13,6 +13,7 @@ from typing import Any
 
 from conformance.targets.environment import clean_environment, installed_versions
 from conformance.targets.errors import TargetError
+from conformance.targets.imported import imported
 from conformance.targets.runners.contract import Broken, Refused, Runner, raised
 from conformance.targets.runners.remote import RemoteRunner
 
@@ -104,7 +105,7 @@ class RunnerTarget:
         """
         adapter = ADAPTERS.get(self.runner)
         if adapter is None:
-            return _own(_object(self.runner), folder, self.dtype)
+            return _own(imported(self.runner), folder, self.dtype)
         assert self.dtype is not None
         if self.python is None:
             kind = getattr(importlib.import_module(adapter.module), adapter.kind)
@@ -144,7 +145,7 @@ def find(
             )
         if python is not None:
             raise TargetError("A runner of your own runs in this interpreter.")
-        found = _object(runner)
+        found = imported(runner)
         if hasattr(found, "logits") and not isinstance(found, type) and model is None:
             raise TargetError(f"{runner} is a runner of one model; say of which with --model.")
         dtype = dtype or getattr(found, "dtype", None)
@@ -181,24 +182,6 @@ def _device(python: Path, adapter: Adapter) -> str:
     if said.returncode:
         raise TargetError(f"{python} cannot import {adapter.distributions[0]}.\n{said.stderr}")
     return said.stdout.split()[-1].upper()
-
-
-def _object(path: str) -> Any:
-    """The object of "module:object"; modules of the current folder are found too.
-
-    Raises:
-        TargetError: there is none.
-    """
-    module, _, name = path.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except Exception as error:  # A module of somebody's raises what it likes.
-        raise TargetError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
-    return found
 
 
 def _parameters(found: Any) -> Collection[str]:
