@@ -9,7 +9,6 @@
 | `online_softmax.h`, `tiles.h`, `kv_cache.h` | what they share |
 | `kernels` | the launch of each |
 | `launch` | by `mlx.core.fast.metal_kernel`, or by `reference.emulator` |
-| `checks` | what they ask of arguments beyond the oracle |
 | `library` | the contract of a kernel library |
 """
 

@@ -149,14 +149,30 @@ def paged_attention_split_kv(launcher: Launcher, query: Array, **named: Any) -> 
 
 
 def mla_attention(
-    launcher: Launcher, query: Array, latent_size: int, query_start_loc: Array, **named: Any
+    launcher: Launcher,
+    query: Array,
+    latent_cache: Array,
+    *,
+    latent_size: int,
+    block_table: Array,
+    seq_lens: Array,
+    query_start_loc: Array,
+    scale: float,
 ) -> Array:
     """[num_tokens, num_heads, latent_size]."""
     num_tokens, num_heads, row_size = query.shape
     tiles = tiles_of(query_start_loc, np.arange(len(query_start_loc) - 1), num_heads)
     (output,) = launcher.run(
         "mla_attention",
-        {"query": query, "tiles": tiles, "query_start_loc": query_start_loc, **named},
+        {
+            "query": query,
+            "tiles": tiles,
+            "latent_cache": latent_cache,
+            "block_table": block_table,
+            "seq_lens": seq_lens,
+            "query_start_loc": query_start_loc,
+            "scale": np.float32(scale),
+        },
         {"output": ((num_tokens, num_heads, latent_size), query.dtype)},
         {"T": query.dtype, "ROW_SIZE": row_size, "LATENT_SIZE": latent_size},
         (len(tiles), 1, 1),

@@ -6,22 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from reference.metal import checks, kernels
+from reference.metal import kernels
+from reference.metal.kernels import NO_WINDOW
 from reference.metal.launch import Launcher, has_gpu
 from reference.oracle import arguments
+from reference.oracle.arguments import ArgumentError
 from reference.oracle.attention import Array
 
 HEAD_SIZES = (64, 80, 96, 112, 128, 192, 256)
 BLOCK_SIZES = (8, 16, 32)
 
+THREADGROUP_MEMORY = 32 << 10
+"""Bytes that a threadgroup may have on Apple's GPUs."""
+
 
 class MetalKernels:
-    """The operations of a paged K/V cache, as `reference.oracle` defines them.
+    """The operations as `reference.oracle` defines them, with the same arguments.
 
-    Arguments are checked before anything is launched.
+    They are checked before anything is launched.
 
     Raises, from each operation:
-        ArgumentError: see `reference.oracle.arguments` and `checks`.
+        ArgumentError: see `reference.oracle.arguments`; or blocks are no multiple of a tile.
         CheckError: in the emulator, a safety mode found something.
     """
 
@@ -42,84 +47,34 @@ class MetalKernels:
         key_cache: Array,
         value_cache: Array,
         slot_mapping: Array,
-        *,
-        kv_cache_dtype: str = "auto",
-        k_scale: float = 1.0,
-        v_scale: float = 1.0,
+        **named: Any,
     ) -> None:
-        checks.check_quantised(kv_cache_dtype, key_cache, value_cache, k_scale, v_scale)
-        arguments.check_reshape_and_cache(
-            key,
-            value,
-            checks.stand_in(key_cache, key, kv_cache_dtype),
-            checks.stand_in(value_cache, key, kv_cache_dtype),
-            slot_mapping,
-        )
+        arguments.check_reshape_and_cache(key, value, key_cache, value_cache, slot_mapping, **named)
         keys, values = np.ascontiguousarray(key_cache), np.ascontiguousarray(value_cache)
-        kernels.reshape_and_cache(
-            self.launcher, key, value, keys, values, slot_mapping, k_scale, v_scale
-        )
+        scales = named.get("k_scale", 1.0), named.get("v_scale", 1.0)
+        kernels.reshape_and_cache(self.launcher, key, value, keys, values, slot_mapping, *scales)
         _copy_back(keys, key_cache)
         _copy_back(values, value_cache)
 
     def copy_blocks(self, key_cache: Array, value_cache: Array, block_mapping: Array) -> None:
-        arguments.check_copy_blocks(
-            checks.floats(key_cache), checks.floats(value_cache), block_mapping
-        )
+        arguments.check_copy_blocks(key_cache, value_cache, block_mapping)
         keys, values = np.ascontiguousarray(key_cache), np.ascontiguousarray(value_cache)
         kernels.copy_blocks(self.launcher, keys, values, block_mapping)
         _copy_back(keys, key_cache)
         _copy_back(values, value_cache)
 
     def paged_attention(
-        self,
-        query: Array,
-        key_cache: Array,
-        value_cache: Array,
-        *,
-        block_table: Array,
-        seq_lens: Array,
-        query_start_loc: Array,
-        scale: float,
-        sliding_window: int | None = None,
-        logits_soft_cap: float | None = None,
-        sinks: Array | None = None,
-        alibi_slopes: Array | None = None,
-        kv_cache_dtype: str = "auto",
-        k_scale: float = 1.0,
-        v_scale: float = 1.0,
+        self, query: Array, key_cache: Array, value_cache: Array, **named: Any
     ) -> Array:
-        checks.check_quantised(kv_cache_dtype, key_cache, value_cache, k_scale, v_scale)
-        arguments.check_paged_attention(
-            query,
-            checks.stand_in(key_cache, query, kv_cache_dtype),
-            checks.stand_in(value_cache, query, kv_cache_dtype),
-            block_table=block_table,
-            seq_lens=seq_lens,
-            query_start_loc=query_start_loc,
-            scale=scale,
-            sliding_window=sliding_window,
-            logits_soft_cap=logits_soft_cap,
-            sinks=sinks,
-            alibi_slopes=alibi_slopes,
+        arguments.check_paged_attention(query, key_cache, value_cache, **named)
+        _check_tiles(key_cache, kernels.paged_attention_memory(query.shape[-1]))
+        block_table, seq_lens, query_start_loc = (
+            named[name] for name in ("block_table", "seq_lens", "query_start_loc")
         )
-        num_heads = query.shape[1]
-        checks.check_tile(key_cache, kernels.paged_attention_memory(query.shape[2]))
-        none = np.zeros(num_heads, np.float32)
-        named = {
-            "key_cache": key_cache,
-            "value_cache": value_cache,
-            "scale": np.float32(scale),
-            "sliding_window": np.int32(sliding_window or kernels.NO_WINDOW),
-            "logits_soft_cap": np.float32(logits_soft_cap or 0.0),
-            "alibi_slopes": none if alibi_slopes is None else alibi_slopes,
-            "sinks": none if sinks is None else sinks,
-            "has_sinks": np.bool_(sinks is not None),
-            "k_scale": np.float32(k_scale),
-            "v_scale": np.float32(v_scale),
-        }
+        features = _features(query.shape[1], named)
+        caches = {"key_cache": key_cache, "value_cache": value_cache}
         query_lens = np.diff(query_start_loc)
-        # Of each sequence alone, so that no other decides how its sums are made.
+        # Of each sequence alone, so that no other decides in which order its keys are summed.
         split = (query_lens == 1) & (seq_lens > kernels.PARTITION)
         output = np.empty(query.shape, query.dtype)
         if (query_lens[~split] > 0).any():
@@ -127,54 +82,63 @@ class MetalKernels:
                 self.launcher,
                 query,
                 np.flatnonzero(~split),
+                **caches,
                 block_table=block_table,
                 seq_lens=seq_lens,
                 query_start_loc=query_start_loc,
-                **named,
+                **features,
             )
         if split.any():
             tokens = query_start_loc[:-1][split]
             output[tokens] = kernels.paged_attention_split_kv(
                 self.launcher,
                 query[tokens],
+                **caches,
                 block_table=block_table[split],
                 seq_lens=seq_lens[split],
-                **named,
+                **features,
             )
         return output
 
-    def mla_attention(
-        self,
-        query: Array,
-        latent_cache: Array,
-        *,
-        latent_size: int,
-        block_table: Array,
-        seq_lens: Array,
-        query_start_loc: Array,
-        scale: float,
-    ) -> Array:
-        arguments.check_mla_attention(
-            query,
-            latent_cache,
-            latent_size=latent_size,
-            block_table=block_table,
-            seq_lens=seq_lens,
-            query_start_loc=query_start_loc,
-            scale=scale,
+    def mla_attention(self, query: Array, latent_cache: Array, **named: Any) -> Array:
+        arguments.check_mla_attention(query, latent_cache, **named)
+        _check_tiles(latent_cache, kernels.mla_attention_memory(query.shape[-1]))
+        if len(query) == 0:
+            return np.empty((*query.shape[:2], named["latent_size"]), query.dtype)
+        return kernels.mla_attention(self.launcher, query, **named | {"latent_cache": latent_cache})
+
+
+def _features(num_heads: int, named: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of the kernels that say what is asked for; those of no effect where nothing is."""
+    sinks, slopes = named.get("sinks"), named.get("alibi_slopes")
+    none = np.zeros(num_heads, np.float32)
+    return {
+        "scale": np.float32(named["scale"]),
+        "sliding_window": np.int32(min(named.get("sliding_window") or NO_WINDOW, NO_WINDOW)),
+        "logits_soft_cap": np.float32(named.get("logits_soft_cap") or 0.0),
+        "alibi_slopes": none if slopes is None else slopes,
+        "sinks": none if sinks is None else sinks,
+        "has_sinks": np.bool_(sinks is not None),
+        "k_scale": np.float32(named.get("k_scale", 1.0)),
+        "v_scale": np.float32(named.get("v_scale", 1.0)),
+    }
+
+
+def _check_tiles(cache: Array, memory: int) -> None:
+    """A tile lies within one block, and all tiles in the memory of a threadgroup.
+
+    Args:
+        cache: [num_blocks, block_size, ...].
+        memory: bytes that the kernel needs.
+    """
+    if cache.shape[1] % kernels.KEYS:
+        raise ArgumentError(
+            f"block_size is {cache.shape[1]}; these kernels need a multiple of {kernels.KEYS}."
         )
-        checks.check_tile(latent_cache, kernels.mla_attention_memory(query.shape[2]))
-        if not len(query):
-            return np.empty((*query.shape[:2], latent_size), query.dtype)
-        return kernels.mla_attention(
-            self.launcher,
-            query,
-            latent_size,
-            query_start_loc,
-            latent_cache=latent_cache,
-            block_table=block_table,
-            seq_lens=seq_lens,
-            scale=np.float32(scale),
+    if memory > THREADGROUP_MEMORY:
+        raise ArgumentError(
+            f"Rows of {cache.shape[-1]} numbers need {memory} bytes of threadgroup memory; there "
+            f"are {THREADGROUP_MEMORY}."
         )
 
 
