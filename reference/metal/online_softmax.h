@@ -23,7 +23,10 @@ struct OnlineSoftmax {
   float l;            // Σ exp(s - m)
   float O[PER_LANE];  // Σ exp(s - m) v; this lane has the elements lane, lane + 32, …
 
-  OnlineSoftmax(float first_logit, float count) : m(first_logit), l(count) {
+  /// Begins with `count` keys that have this logit and a value of 0.
+  void begin(float logit, float count) {
+    m = logit;
+    l = count;
     for (int n = 0; n < PER_LANE; ++n) {
       O[n] = 0.0f;
     }

@@ -57,7 +57,8 @@ for (int d = lane; d < HEAD_SIZE; d += LANES) {
 }
 
 // A sink is a key that has a logit and no value.
-OnlineSoftmax<HEAD_SIZE> softmax(has_sinks ? sinks[head] : LOWEST, has_sinks ? 1.0f : 0.0f);
+OnlineSoftmax<HEAD_SIZE> softmax;
+softmax.begin(has_sinks ? sinks[head] : LOWEST, has_sinks ? 1.0f : 0.0f);
 
 for (int j = tile_begin / KEYS * KEYS; j < tile_end; j += KEYS) {
   const long block = block_table[sequence * max_blocks + j / block_size];
