@@ -44,9 +44,9 @@ ATTENTION: dict[str, Case | LatentCase] = {
 }
 
 
-def attends(library: MetalKernels, name: str) -> float:
+def attends(library: MetalKernels, case: Case | LatentCase) -> float:
     """The largest error in units of its bound."""
-    call = (case := ATTENTION[name]).call()
+    call = case.call()
     operation = library.mla_attention if isinstance(case, LatentCase) else library.paged_attention
     return nearness(operation(call.query, *call.caches, **call.named), *expected(call)).ratio
 
@@ -102,4 +102,4 @@ WRITES: dict[str, Callable[[MetalKernels], float]] = {
 
 def ratio(library: MetalKernels, name: str) -> float:
     """Above 1 where a library is wrong in the case of this name."""
-    return WRITES[name](library) if name in WRITES else attends(library, name)
+    return WRITES[name](library) if name in WRITES else attends(library, ATTENTION[name])
