@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conformance.compare.kernels import nearness
 from conformance.outcomes import Absent, Failed
-from conformance.targets.kernels.contract import Array, Feature, KernelError, KernelLibrary
+from conformance.targets.kernels.contract import (
+    Array,
+    Feature,
+    KernelError,
+    KernelLibrary,
+    LatentLibrary,
+)
 from conformance.targets.kernels.contract import capabilities_of as said_by
 from fixtures.kernels import ArgumentError
 from fixtures.kernels.cases import Call, Case
 from fixtures.kernels.expected import expected
+from fixtures.kernels.latents import LatentCall, LatentCase
+from fixtures.kernels.writes import Write
 
 _Found = TypeVar("_Found")
 
 
-def offered(library: KernelLibrary, case: Case) -> None:
+def offered(library: KernelLibrary, case: Case | LatentCase) -> None:
     """The library has kernels for a case.
 
     Raises:
@@ -28,11 +36,33 @@ def offered(library: KernelLibrary, case: Case) -> None:
     """
     reason = said_by(library).lacks(
         dtype=case.dtype,
-        head_size=case.head_size,
+        head_size=None if isinstance(case, LatentCase) else case.head_size,
+        latent_size=(case.latent_size, case.rope_size) if isinstance(case, LatentCase) else None,
         block_size=case.block_size,
         features=case.features,
     )
     if reason:
+        raise Absent(f"{library.name} says of itself: {reason}.", cause=f"It says: {reason}")
+
+
+def lacks(library: KernelLibrary, write: Write) -> str | None:
+    """Why a case of `reshape_and_cache` is not for a library; None if it is."""
+    quantised = write.kv_cache_dtype != "auto"
+    return said_by(library).lacks(
+        dtype=write.dtype,
+        head_size=write.head_size,
+        block_size=write.block_size,
+        features=(f"{write.kv_cache_dtype}-kv-cache",) if quantised else (),
+    )
+
+
+def stores(library: KernelLibrary, write: Write) -> None:
+    """The library has caches for a case of `reshape_and_cache`.
+
+    Raises:
+        Absent: it says that it has not.
+    """
+    if reason := lacks(library, write):
         raise Absent(f"{library.name} says of itself: {reason}.", cause=f"It says: {reason}")
 
 
@@ -66,13 +96,18 @@ def unbroken(operation: Callable[[], _Found], paste: object = None) -> _Found:
         raise Failed(message, actual=paste, cause="The library breaks") from error
 
 
-def output(library: KernelLibrary, call: Call, paste: object = None) -> Array:
+def output(library: KernelLibrary, call: Call | LatentCall, paste: object = None) -> Array:
     """The output of a call. Raises Failed where there is none."""
+    if isinstance(call, LatentCall):
+        latents = cast(LatentLibrary, library)
+        return unbroken(
+            lambda: latents.mla_attention(call.query, call.latent_cache, **call.named), paste
+        )
     given = call.query, call.key_cache, call.value_cache
     return unbroken(lambda: library.paged_attention(*given, **call.named), paste)
 
 
-def near(library: KernelLibrary, case: Case) -> None:
+def near(library: KernelLibrary, case: Case | LatentCase) -> None:
     """The output of a case is within the bound of each of its numbers.
 
     Raises:
@@ -82,17 +117,25 @@ def near(library: KernelLibrary, case: Case) -> None:
 
 
 def right(
-    found: Array, call: Call, paste: object = None, golden: NDArray[np.float64] | None = None
+    found: Array,
+    call: Call | LatentCall,
+    paste: object = None,
+    golden: NDArray[np.float64] | None = None,
+    rows: Array | None = None,
 ) -> None:
     """An output is within the bound of each of its numbers. Raises Failed where it is not.
 
     Args:
         golden: what it should be; by default what the oracle makes of the call.
+        rows: those that are compared; by default all.
     """
+    true, bound = expected(call)
+    true = true if golden is None else golden
+    if rows is not None:
+        found, true, bound = found[rows], true[rows], bound[rows]
     if not found.size:
         return
-    true, bound = expected(call)
-    distance = nearness(found, true if golden is None else golden, bound)
+    distance = nearness(found, true, bound)
     if not distance.inside:
         raise Failed(
             f"{distance}.",
@@ -102,7 +145,7 @@ def right(
         )
 
 
-def unbiased(found: Array, call: Call) -> None:
+def unbiased(found: Array, call: Call | LatentCall) -> None:
     """As many numbers are further from 0 than they should be as nearer.
 
     Rounding to nearest is a fair coin for each number; the share of n coins has a standard

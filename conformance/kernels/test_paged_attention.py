@@ -1,4 +1,4 @@
-"""Requirements on `paged_attention`."""
+"""Requirements on `paged_attention`: its numbers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from conformance.kernels import cases, expect, memory
-from conformance.outcomes import Absent, Failed
-from conformance.requirements import MUST, SHOULD, requirement
-from conformance.targets.kernels.contract import KernelLibrary
+from conformance.kernels import cases, expect, invariants
+from conformance.outcomes import Absent
+from conformance.requirements import MUST, requirement
+from conformance.targets.kernels.contract import KernelLibrary, capabilities_of
 from fixtures.goldens import kernels as goldens
 from fixtures.goldens.kernels.calls import CASES
 from fixtures.kernels import DTYPES
@@ -19,9 +19,10 @@ from fixtures.kernels.cases import Case
 from fixtures.kernels.generated import cases as any_case
 
 ORACLE = "reference/oracle: Kwon et al. 2023, section 4.1; bounds: Higham and Mary 2019"
-PAGED = "Kwon et al. 2023, PagedAttention, section 4.1"
 PROFILE = ("kernels",)
-LONG = replace(cases.MIXED, num_kv_heads=2)
+SUBNORMAL = {"float16": 2.0**-16, "bfloat16": 2.0**-130, "float32": 2.0**-130}
+"""What numbers of a few units are multiplied by, to be subnormal in their dtype."""
+
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
@@ -58,6 +59,8 @@ def test_any_shape(library: KernelLibrary, dtype: str) -> None:
     call that still is.
     """
     ran = []
+    said = capabilities_of(library).features
+    kinds = ("auto", *(kind for kind in ("fp8", "int8") if f"{kind}-kv-cache" in said))
 
     @settings(
         derandomize=True,
@@ -66,7 +69,7 @@ def test_any_shape(library: KernelLibrary, dtype: str) -> None:
         database=None,
         report_multiple_bugs=False,
     )
-    @given(any_case(dtypes=(dtype,), head_sizes=(64, 80, 128)))
+    @given(any_case(dtypes=(dtype,), head_sizes=(64, 80, 128), kv_cache_dtypes=kinds))
     def holds(case: Case) -> None:
         try:
             expect.offered(library, case)
@@ -117,77 +120,43 @@ def test_one_key(library: KernelLibrary, dtype: str) -> None:
     expect.same_bits(np.repeat(values, groups, axis=1), found, "a softmax of one key")
 
 
-@dtypes
-@requirement("kernels/paged-attention/stale-memory", MUST, source=PAGED, profiles=PROFILE)
-def test_stale_memory(library: KernelLibrary, dtype: str) -> None:
-    """The output MUST be the same to the last bit whatever unused slots and blocks hold.
-
-    They hold other people's tokens. Multiplied by a weight of 0 they are nothing, until one of them
-    is infinite or no number.
-    """
-    case = replace(LONG, dtype=dtype)
-    expect.offered(library, case)
-    call = case.call()
-    first = expect.output(library, memory.filled(call, 0.0), case)
-    for number in (1.0, -1e4, np.inf, -np.inf, np.nan):
-        other = expect.output(library, memory.filled(call, number), case)
-        expect.same_bits(first, other, f"{number} in unused slots")
-
-
-@dtypes
+@pytest.mark.parametrize("case", [pytest.param(c, id=name) for name, c in cases.of_partitions()])
 @requirement(
-    "kernels/paged-attention/passed-window",
+    "kernels/paged-attention/partitions",
     MUST,
-    source="vLLM: SlidingWindowManager.remove_skipped_blocks",
+    source="Dao et al. 2023, Flash-Decoding; vLLM: paged_attention_v2, PARTITION_SIZE",
     profiles=PROFILE,
 )
-def test_passed_window(library: KernelLibrary, dtype: str) -> None:
-    """The output MUST be the same to the last bit whatever lies before the window of every query.
+def test_partitions(library: KernelLibrary, case: Case) -> None:
+    """Each number of the output MUST be right where a context ends at the edge of a part.
 
-    Blocks that a window has passed are given to others, while the table still has a place for them.
+    Long contexts are cut into parts whose results are merged. A part of one token, one that is
+    full, one of which a window sees nothing, and a sink that each part counts are where it breaks.
     """
-    case = Case(dtype, (100, 37, 70), (1, 5, 20), num_kv_heads=2, sliding_window=20)
     expect.offered(library, case)
-    call = case.call()
-    first = expect.output(library, call, case)
-    for number in (1e4, -np.inf, np.nan):
-        other = expect.output(library, memory.passed(call, number), case)
-        expect.same_bits(first, other, f"{number} before the window")
+    expect.near(library, case)
 
 
+@pytest.mark.parametrize("which", ["query", "key_cache", "value_cache"])
 @dtypes
-@requirement("kernels/paged-attention/blocks-anywhere", MUST, source=PAGED, profiles=PROFILE)
-def test_blocks_anywhere(library: KernelLibrary, dtype: str) -> None:
-    """The output MUST be the same to the last bit wherever in the pool the blocks lie.
+@requirement(
+    "kernels/paged-attention/subnormal",
+    MUST,
+    source="IEEE 754-2019, section 2.1; Metal Shading Language specification 3.2, section 8.1",
+    profiles=PROFILE,
+)
+def test_subnormal(library: KernelLibrary, dtype: str, which: str) -> None:
+    """Numbers that are subnormal MUST count as they are or, in float32 and bfloat16, as 0.
 
-    Where they lie is chance: what depends on it cannot be repeated.
+    Metal flushes subnormal numbers of float32 and keeps those of float16. Converted by hand, bit
+    by bit, they come out as normal ones.
     """
-    case = replace(LONG, dtype=dtype)
+    case = Case(dtype, (1, 33, 60), (1, 5, 1), num_kv_heads=2)
     expect.offered(library, case)
     call = case.call()
-    first = expect.output(library, call, case)
-    for seed in (1, 2):
-        other = expect.output(library, memory.shuffled(call, seed), case)
-        expect.same_bits(first, other, "the places of the blocks")
-
-
-@dtypes
-@requirement("kernels/paged-attention/shared-prefix", MUST, source=PAGED, profiles=PROFILE)
-def test_shared_prefix(library: KernelLibrary, dtype: str) -> None:
-    """Sequences that share the blocks of a prefix MUST each see it as if it were their own.
-
-    A prefix that is cached once and read by all is what makes a long system prompt cheap.
-    """
-    case = Case(dtype, (40, 40), (1, 1), num_kv_heads=2)
-    expect.offered(library, case)
-    call = case.call()
-    table = call.named["block_table"].copy()
-    for cache in (call.key_cache, call.value_cache):
-        cache[table[1, :2]] = cache[table[0, :2]]
-    apart = expect.output(library, call, case)
-    table[1, :2] = table[0, :2]
-    shared = replace(call, named=call.named | {"block_table": table})
-    expect.same_bits(apart, expect.output(library, shared, case), "a prefix that is shared")
+    small = (getattr(call, which).astype(np.float64) * SUBNORMAL[dtype]).astype(call.query.dtype)
+    call = replace(call, **{which: small})
+    expect.right(expect.output(library, call, case), call, f"{case}, {which} * {SUBNORMAL[dtype]}")
 
 
 @dtypes
@@ -198,96 +167,7 @@ def test_chunks(library: KernelLibrary, dtype: str) -> None:
     Schedulers cut prompts so that others need not wait; the cut is nobody's business.
     """
     case = Case(dtype, (50,), (50,), num_kv_heads=2, sliding_window=24)
-    expect.offered(library, case)
-    for size in (50, 16, 7, 1):
-        for call in memory.chunks(case.call(), size):
-            expect.right(expect.output(library, call, case), call, case)
-
-
-@dtypes
-@requirement("kernels/paged-attention/alone", SHOULD, source=PAGED, profiles=PROFILE)
-def test_alone(library: KernelLibrary, dtype: str) -> None:
-    """A sequence's output SHOULD be the same to the last bit alone, among others and in any order.
-
-    With that a question has one answer, however busy the server is.
-    """
-    case = replace(LONG, dtype=dtype)
-    expect.offered(library, case)
-    call = case.call()
-    whole = expect.output(library, call, case)
-    every = range(len(case.seq_lens))
-    for rows in ([*reversed(every)], *([row] for row in every)):
-        part, tokens = memory.of_sequences(call, rows)
-        found = expect.output(library, part, case)
-        expect.same_bits(whole[tokens], found, "the other sequences of the call")
-
-
-@dtypes
-@requirement("kernels/paged-attention/repeats", MUST, source=PAGED, profiles=PROFILE)
-def test_repeats(library: KernelLibrary, dtype: str) -> None:
-    """The same call MUST give the same to the last bit each time.
-
-    What differs from call to call reads memory that nobody wrote, or races.
-    """
-    case = replace(LONG, dtype=dtype)
-    expect.offered(library, case)
-    first = expect.output(library, case.call(), case)
-    for _ in range(4):
-        expect.same_bits(first, expect.output(library, case.call(), case), "nothing at all")
-
-
-@dtypes
-@requirement("kernels/paged-attention/writes-nothing", MUST, source=PAGED, profiles=PROFILE)
-def test_writes_nothing(library: KernelLibrary, dtype: str) -> None:
-    """A call MUST leave its arguments, and the memory around them, as they are.
-
-    A cache that attention writes to is wrong for whoever reads it next.
-    """
-    case = replace(LONG, dtype=dtype, sinks=True)
-    expect.offered(library, case)
-    call = case.call()
-    arrays = {
-        "query": call.query,
-        "key_cache": call.key_cache,
-        "value_cache": call.value_cache,
-        **{name: given for name, given in call.named.items() if isinstance(given, np.ndarray)},
-    }
-    guarded = {name: memory.Guarded(array) for name, array in arrays.items()}
-    named = {name: guarded[name].array for name in call.named if name in guarded}
-    inner = replace(
-        call,
-        query=guarded["query"].array,
-        key_cache=guarded["key_cache"].array,
-        value_cache=guarded["value_cache"].array,
-        named=call.named | named,
-    )
-    expect.output(library, inner, case)
-    for name, array in arrays.items():
-        guarded[name].check(name)
-        if guarded[name].array.tobytes() != array.tobytes():
-            raise Failed(f"paged_attention changed its argument {name}.")
-
-
-@dtypes
-@requirement("kernels/paged-attention/views", MUST, source="PyTorch: strides", profiles=PROFILE)
-def test_views(library: KernelLibrary, dtype: str) -> None:
-    """Queries and caches that are parts of larger arrays MUST be read as any others.
-
-    Queries are often columns of one product with keys and values, and a pool may hold both caches.
-    """
-    case = Case(dtype, (30, 9), (4, 1), num_kv_heads=2)
-    expect.offered(library, case)
-    call = case.call()
-    fused = np.concatenate([call.query] * 3, axis=1)
-    pool = np.concatenate([call.key_cache, call.value_cache], axis=-1)
-    parts = replace(
-        call,
-        query=fused[:, case.num_heads : 2 * case.num_heads],
-        key_cache=pool[..., : case.head_size],
-        value_cache=pool[..., case.head_size :],
-    )
-    whole = expect.output(library, call, case)
-    expect.same_bits(whole, expect.output(library, parts, case), "the strides of the arguments")
+    invariants.chunks(library, case)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from conformance.kernels import expect
-from conformance.kernels.pools import BLOCK_SIZE, HEAD_SIZE, NUM_KV_HEADS, SLOTS, Pools, bits
+from conformance.kernels.pools import BLOCK_SIZE, SLOTS, Pools
 from conformance.outcomes import Absent
 from conformance.requirements import MUST, requirement
-from conformance.targets.kernels.contract import Array, KernelLibrary, capabilities_of
+from conformance.targets.kernels.contract import KernelLibrary, capabilities_of
 from fixtures.kernels import DTYPES
+from fixtures.kernels.generated import writes
+from fixtures.kernels.writes import Write, WriteCall
+from reference.oracle.arguments import STORED
 
 SOURCE = "vLLM: reshape_and_cache; Kwon et al. 2023, section 4.3"
+QUANTISED = "OCP 8-bit floating point specification 2023; Jacob et al. 2018; reference/oracle"
 
 SLOT_LISTS = {
     "one-token": [37],
@@ -28,26 +35,23 @@ slot_lists = pytest.mark.parametrize("slots", SLOT_LISTS.values(), ids=SLOT_LIST
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
-def written(library: KernelLibrary, dtype: str, slots: list[int], *, fused: bool = False) -> None:
+def written(
+    library: KernelLibrary, write: Write, call: WriteCall, *, one_array: bool = False
+) -> None:
     """Writes tokens to slots, and compares every bit of both caches."""
-    if dtype not in capabilities_of(library).dtypes:
-        raise Absent(f"{library.name} says of itself: no kernels for {dtype}.")
-    mapping = np.array(slots, np.int64)
-    both = bits((len(slots), 2 * NUM_KV_HEADS, HEAD_SIZE), dtype, seed=2)
-    key, value = both[:, :NUM_KV_HEADS], both[:, NUM_KV_HEADS:]
-    if not fused:
-        key, value = key.copy(), value.copy()
-    pools = Pools(dtype)
-    for cache, tokens in zip(pools.expected, (key, value), strict=True):
-        _write(cache, tokens, slots)
-    expect.unbroken(lambda: library.reshape_and_cache(key, value, *pools.caches, mapping), slots)
-    pools.check()
+    pools = Pools(call.key_cache, call.value_cache, one_array=one_array)
+    tokens = call.key, call.value
+    expect.unbroken(
+        lambda: library.reshape_and_cache(*tokens, *pools.caches, call.slot_mapping, **call.named),
+        write,
+    )
+    pools.check(write.expected(call), write)
 
 
-def _write(cache: Array, tokens: Array, slots: list[int]) -> None:
-    for token, slot in zip(tokens, slots, strict=True):
-        if slot >= 0:
-            cache[slot // BLOCK_SIZE, slot % BLOCK_SIZE] = token
+def written_by(library: KernelLibrary, write: Write) -> None:
+    """The same with the arrays of the case, where the library has such caches."""
+    expect.stores(library, write)
+    written(library, write, write.call())
 
 
 @dtypes
@@ -59,7 +63,36 @@ def test_slots(library: KernelLibrary, dtype: str, slots: list[int]) -> None:
     A slot beside it is another person's token. Slot -1 is padding, and -1 as an index is the last
     slot of the pool.
     """
-    written(library, dtype, slots)
+    written_by(library, Write(dtype, tuple(slots)))
+
+
+@dtypes
+@requirement("kernels/reshape-and-cache/any-slots", MUST, source=SOURCE, profiles=("kernels",))
+def test_any_slots(library: KernelLibrary, dtype: str) -> None:
+    """Tokens of any shape MUST be written right to any slots, in each kind of cache that there is.
+
+    What is wrong is shrunk to the smallest call that still is.
+    """
+    ran = []
+    said = capabilities_of(library).features
+    kinds = ("auto", *(kind for kind in STORED if f"{kind}-kv-cache" in said))
+
+    @settings(
+        derandomize=True,
+        max_examples=60,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+    )
+    @given(writes(dtypes=(dtype,), kv_cache_dtypes=kinds))
+    def holds(write: Write) -> None:
+        if not expect.lacks(library, write):
+            ran.append(write)
+            written(library, write, write.call())
+
+    holds()
+    if not ran:
+        raise Absent(f"{library.name} says that it has no kernel for any of these cases.")
 
 
 @dtypes
@@ -67,6 +100,31 @@ def test_slots(library: KernelLibrary, dtype: str, slots: list[int]) -> None:
 def test_strided(library: KernelLibrary, dtype: str) -> None:
     """Keys and values that are parts of one fused projection MUST be written as any others.
 
-    Models compute them in one product and hand out views of it.
+    Models compute them in one product and hand out views of it; and a pool may be one array of
+    which both caches are views.
     """
-    written(library, dtype, SLOT_LISTS["anywhere"], fused=True)
+    write = Write(dtype, tuple(SLOT_LISTS["anywhere"]))
+    expect.stores(library, write)
+    call = write.call()
+    fused = np.concatenate([call.key, call.value], axis=1)
+    key, value = fused[:, : write.num_kv_heads], fused[:, write.num_kv_heads :]
+    mapping = np.repeat(call.slot_mapping, 2)[::2]
+    for one_array in (False, True):
+        parts = replace(call, key=key, value=value, slot_mapping=mapping)
+        written(library, write, parts, one_array=one_array)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**-6, 0.013])
+@dtypes
+@pytest.mark.parametrize("kv_cache_dtype", STORED)
+@requirement("kernels/reshape-and-cache/quantised", MUST, source=QUANTISED, profiles=("kernels",))
+def test_quantised(library: KernelLibrary, kv_cache_dtype: str, dtype: str, scale: float) -> None:
+    """Each number MUST be stored as the nearest that there is, ties to even, the ends saturating.
+
+    What is cut off instead is on average a step too small, in every layer, and a number that wraps
+    around has the other sign. Where a quotient in float32 cannot tell a tie, either side is right.
+    """
+    slots = tuple(SLOT_LISTS["anywhere"] + SLOT_LISTS["padding"][:1])
+    # Scales of keys and values differ, or one that is taken for the other would not be seen.
+    write = Write(dtype, slots, kv_cache_dtype=kv_cache_dtype, k_scale=scale, v_scale=scale * 2.5)
+    written_by(library, write)

@@ -57,19 +57,23 @@ variance is the sum of
 
 The last rounding, to the query's dtype, is not a sum of many and is bounded by v (|o| + the rest).
 
-**Quantised caches.** What a number of the cache is worth, stored · scale, is rounded once to
-float32 (and not to the query's dtype), or each sum over such numbers is, where the scale is taken
-out of it: scale² Σ(q_i k_i)² + x² more for a logit, and A + o² more for the output. The scales are
+**Quantised caches.** What a number of the cache is worth, stored · scale, may be rounded to the
+query's dtype, as vLLM's kernels for CUDA do (`fp8::scaled_convert`); or each sum over such numbers
+to float32, where the scale is taken out of it. A logit's variance has (v²/u²) scale² Σ(q_i k_i)² +
+x² more, in the same units, and that of the output v²/3 Σ p_j² v_j² + u²/3 o². The scales are
 constants that are rounded too: two more of x', and u |o|.
 
 **Subnormal numbers.** GPUs flush those of float32, and so those of bfloat16, to 0 or keep them:
 Metal does the one by default. With ω = 2^-126, the smallest normal number, every input below it
-may count as 0 and every product, before it is added, may lose ω. That is bounded as it is, by
+may count as 0 and every product and sum may lose ω, though never more than all that there is. That
+is bounded as it is, by
 
-    Σ p_j (f_j + δ_j |v_j - o|) + n ω,   δ_j = |scale| Σ_i (|q_ji'| |k_ji| + |q_i| |k_ji'| + ω) + ω
+    min(Σ p_j f_j + n ω, Σ p_j |v_j|) + Σ p_j δ_j |v_j - o|,
+    δ_j = |scale| (Σ_i (|q_i|' |k_ji| + |q_i| |k_ji|') + head_size ω) + ω
 
-where f and ' take of values, queries and keys those that are subnormal, and 0 of the others. The
-subnormal numbers of float16 are normal in float32, and none of them may be lost: η is half of one.
+where f_j and ' are the magnitude of a number that is subnormal, and 0 of any other. η is half the
+smallest number of float16, whose subnormal numbers are normal in float32 and may not be lost, and
+ω for the others; of a last rounding no more is granted than the whole number.
 
 **Where it does not hold.** Sums of many equal terms err to one side, so inputs are random where the
 context is long; results near overflow.
@@ -104,6 +108,9 @@ UNDERFLOW = {"float16": 2.0**-25, "bfloat16": 2.0**-126, "float32": 2.0**-126}
 
 NORMAL = 2.0**-126
 """ω: the smallest normal number of float32."""
+
+SMALLEST = 2.0**-149
+"""The smallest number of float32 above 0."""
 
 COMPARED = 10_000_000
 """Numbers that a run compares."""
@@ -216,7 +223,7 @@ def attention_bound(
         return np.asarray(np.einsum("hj,jhd->hd", weights, of, optimize=True))
 
     away = values - found.output  # v_j - o
-    logit_error, logit_constants = _logit_errors(query, seen, features, found, scaled=scaled)
+    logit_error, logit_constants = _logit_errors(query, seen, features, found, dtype, scaled=scaled)
     from_logits = u**2 / 3 * weighted(p**2 * logit_error, away**2)
     if features.sinks is not None:
         sink = wide(features.sinks)
@@ -238,15 +245,16 @@ def attention_bound(
     from_sums = _sum(n, o**2, squares) + squares + o**2 * _sum(n, 1.0, concentration)
     from_sums += o**2 * (4 * maxima + 2)
     if scaled:
-        from_sums += squares + o**2
+        from_sums += (v / u) ** 2 * squares + o**2
     in_float32 = from_logits + u**2 / 3 * from_sums
 
     alike = u * sum(np.abs(weighted(p * factor, away)) for factor in logit_constants)
     if scaled:
         alike = alike + u * o
-    flushed = weighted(p, _subnormal(values))
+    flushed = np.minimum(
+        weighted(p, _subnormal(values)) + p.shape[-1] * NORMAL, weighted(p, np.abs(values))
+    )
     flushed += weighted(p * _flushed_logits(query, seen, features), np.abs(away))
-    flushed += p.shape[-1] * NORMAL
     before = (
         alike
         + lost
@@ -255,11 +263,11 @@ def attention_bound(
             LAMBDA * np.sqrt(in_float32 + from_weights), LAMBDA * np.sqrt(in_float32) + at_worst
         )
     )
-    return np.asarray(before + v * (o + before) + eta)
+    return np.asarray(before + v * (o + before) + np.minimum(eta, o + before) + SMALLEST)
 
 
 def _logit_errors(
-    query: Array, seen: Seen, features: Features, found: Attended, *, scaled: bool
+    query: Array, seen: Seen, features: Features, found: Attended, dtype: str, *, scaled: bool
 ) -> tuple[Float64, list[Float64]]:
     """Variance of each logit's error in units of u²/3, and what rounded constants are factors of.
 
@@ -280,7 +288,7 @@ def _logit_errors(
     if features.alibi_slopes is not None:
         variance += (s - capped) ** 2 + s**2
     if scaled:
-        variance += squares + x**2
+        variance += (ROUNDOFF[dtype] / ROUNDOFF["float32"]) ** 2 * squares + x**2
         constants += [flattened, flattened]
     variance += exponent**2 + _FUNCTION**2
     return np.asarray(variance), constants
@@ -289,7 +297,7 @@ def _logit_errors(
 def _flushed_logits(query: Array, seen: Seen, features: Features) -> Float64:
     """δ, [num_heads, num_keys]: what logits lose where subnormal numbers count as 0."""
     q, k = np.abs(wide(query)), np.abs(of_heads(seen.keys, len(query)))
-    lost = np.full((len(q), k.shape[0]), query.shape[-1] * NORMAL)
+    lost = np.full((len(q), len(k)), query.shape[-1] * NORMAL)
     # Inputs that are subnormal are rare, and products of all keys cost time.
     for left, right in ((_subnormal(q), k), (q, _subnormal(k))):
         if left.any() and right.any():

@@ -13,10 +13,13 @@ Attention over such a cache is attention over what its numbers are worth.
 A kernel divides in float32 and not exactly. Its quotient is off by the rounding of the scale (u),
 and by 2.5 units in the last place (5u): what Metal grants its fast division (Metal Shading Language
 specification 3.2, section 8.2), which is more than that of IEEE 754 and than a product with the
-inverse. Where that reaches over a tie, the values on both sides are right: `nearest`.
+inverse. Where that reaches over a tie, the values on both sides are right: `nearest`. By a power of
+2 the quotient is exact, and so is the product with the inverse.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +50,8 @@ def dequantise(stored: Array, kv_cache_dtype: str, scale: float) -> Array:
 
 def nearest(x: Array, kv_cache_dtype: str, scale: float) -> tuple[Array, Array]:
     """The two values that a kernel may store; the same but where x / scale is all but a tie."""
-    lower, upper = (
-        quantise(wide(x) * (1 + off), kv_cache_dtype, scale) for off in (-QUOTIENT, QUOTIENT)
-    )
+    off = 0.0 if math.frexp(scale)[0] == 0.5 else QUOTIENT
+    lower, upper = (quantise(wide(x) * (1 + each), kv_cache_dtype, scale) for each in (-off, off))
     return lower, upper
 
 

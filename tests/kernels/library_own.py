@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from conformance.targets.kernels.on_torch import TorchKernels
+from reference.oracle import quantised
 
 
 class Own(TorchKernels):
@@ -17,6 +18,18 @@ class Own(TorchKernels):
 
     def capabilities(self) -> Any:
         return self.says
+
+
+class WorthRounded(TorchKernels):
+    """What a cache of 8 bits is worth is rounded to the dtype of the query: vLLM's, on CUDA."""
+
+    def paged_attention(self, query, *caches, **named):
+        kind, scales = named.pop("kv_cache_dtype"), (named.pop("k_scale"), named.pop("v_scale"))
+        worth = [
+            quantised.dequantise(cache, kind, scale).astype(query.dtype)
+            for cache, scale in zip(caches, scales, strict=True)
+        ]
+        return super().paged_attention(query, *worth, **named)
 
 
 class Float64(Own):
