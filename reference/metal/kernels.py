@@ -118,7 +118,7 @@ def paged_attention(
 def paged_attention_split_kv(launcher: Launcher, query: Array, **named: Any) -> Array:
     """[num_seqs, num_heads, head_size], of one query token for each sequence.
 
-    A context of one partition comes to the same bits as in `paged_attention`.
+    Without sinks, a context of one partition comes to the same bits as in `paged_attention`.
     """
     num_seqs, num_heads, head_size = query.shape
     num_kv_heads = named["key_cache"].shape[2]

@@ -45,8 +45,7 @@ for (int d = lane; d < ROW_SIZE; d += LANES) {
   q[d] = float(query[at * ROW_SIZE + d]);
 }
 
-OnlineSoftmax<LATENT_SIZE> softmax;
-softmax.begin(LOWEST, 0.0f);
+OnlineSoftmax<LATENT_SIZE> softmax = {LOWEST, 0.0f, {}};
 
 for (int j = 0; j < tile_end; j += KEYS) {
   const long block = block_table[sequence * max_blocks + j / block_size];

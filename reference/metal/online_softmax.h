@@ -14,7 +14,7 @@ constant constexpr int SHARE = LANES / KEYS;
 /// Below every logit, and far enough from the end that a difference of two does not overflow.
 constant constexpr float LOWEST = -0.5f * FLT_MAX;
 
-/// m, l and O of a row.
+/// m, l and O of a row. {m, l, {}} is one of l keys that have the logit m and a value of 0.
 template <int VALUE_SIZE>
 struct OnlineSoftmax {
   static constant constexpr const int PER_LANE = (VALUE_SIZE + LANES - 1) / LANES;
@@ -22,15 +22,6 @@ struct OnlineSoftmax {
   float m;            // largest logit so far
   float l;            // Σ exp(s - m)
   float O[PER_LANE];  // Σ exp(s - m) v; this lane has the elements lane, lane + 32, …
-
-  /// Begins with `count` keys that have this logit and a value of 0.
-  void begin(float logit, float count) {
-    m = logit;
-    l = count;
-    for (int n = 0; n < PER_LANE; ++n) {
-      O[n] = 0.0f;
-    }
-  }
 
   /// Keys `first` to `last` of a tile.
   ///

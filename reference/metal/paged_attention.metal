@@ -57,17 +57,16 @@ for (int d = lane; d < HEAD_SIZE; d += LANES) {
 }
 
 // A sink is a key that has a logit and no value.
-OnlineSoftmax<HEAD_SIZE> softmax;
-softmax.begin(has_sinks ? sinks[head] : LOWEST, has_sinks ? 1.0f : 0.0f);
+OnlineSoftmax<HEAD_SIZE> softmax = {has_sinks ? sinks[head] : LOWEST, has_sinks ? 1.0f : 0.0f, {}};
 
 for (int j = tile_begin / KEYS * KEYS; j < tile_end; j += KEYS) {
   const long block = block_table[sequence * max_blocks + j / block_size];
   const long stride = long(num_kv_heads) * HEAD_SIZE;
   const long tokens = (block * block_size + j % block_size) * stride + kv_head * HEAD_SIZE;
   threadgroup_barrier(mem_flags::mem_threadgroup);  // all are done with the tile before
-  const int seen_first = tile_begin - j, seen_last = tile_end - j;  // of the tile
-  load_tile<HEAD_SIZE>(K_j, key_cache + tokens, stride, seen_first, seen_last, k_scale, thread_id);
-  load_tile<HEAD_SIZE>(V_j, value_cache + tokens, stride, seen_first, seen_last, v_scale, thread_id);
+  const int from = tile_begin - j, to = tile_end - j;  // keys of the tile that some row sees
+  load_tile<HEAD_SIZE>(K_j, key_cache + tokens, stride, from, to, k_scale, thread_id);
+  load_tile<HEAD_SIZE>(V_j, value_cache + tokens, stride, from, to, v_scale, thread_id);
   threadgroup_barrier(mem_flags::mem_threadgroup);
 
   const int first = max(begin - j, 0), last = min(end - j, KEYS);

@@ -46,8 +46,7 @@ for (int d = lane; d < HEAD_SIZE; d += LANES) {
   q[d] = float(query[(long(sequence) * num_heads + head) * HEAD_SIZE + d]);
 }
 
-OnlineSoftmax<HEAD_SIZE> softmax;
-softmax.begin(LOWEST, 0.0f);
+OnlineSoftmax<HEAD_SIZE> softmax = {LOWEST, 0.0f, {}};
 
 for (int j = begin / KEYS * KEYS; j < end; j += KEYS) {
   const long block = block_table[sequence * max_blocks + j / block_size];
