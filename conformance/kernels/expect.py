@@ -21,7 +21,7 @@ from conformance.targets.kernels.contract import (
 from conformance.targets.kernels.contract import capabilities_of as said_by
 from fixtures.kernels import ArgumentError
 from fixtures.kernels.cases import Call, Case
-from fixtures.kernels.expected import expected
+from fixtures.kernels.expected import expected, of_case
 from fixtures.kernels.latents import LatentCall, LatentCase
 from fixtures.kernels.writes import Write
 
@@ -113,7 +113,7 @@ def near(library: KernelLibrary, case: Case | LatentCase) -> None:
     Raises:
         Failed: one is not; with the case, to be pasted.
     """
-    right(output(library, call := case.call(), case), call, case)
+    _within(output(library, case.call(), case), *of_case(case), case)
 
 
 def right(
@@ -133,6 +133,12 @@ def right(
     true = true if golden is None else golden
     if rows is not None:
         found, true, bound = found[rows], true[rows], bound[rows]
+    _within(found, true, bound, paste)
+
+
+def _within(
+    found: Array, true: NDArray[np.float64], bound: NDArray[np.float64], paste: object
+) -> None:
     if not found.size:
         return
     distance = nearness(found, true, bound)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from conformance.kernels import cases, expect, invariants
 from conformance.outcomes import Absent
-from conformance.requirements import MUST, requirement
+from conformance.requirements import MUST, SHOULD, requirement
 from conformance.targets.kernels.contract import KernelLibrary, capabilities_of
 from fixtures.goldens import kernels as goldens
 from fixtures.goldens.kernels.calls import CASES
@@ -132,6 +132,19 @@ def test_partitions(library: KernelLibrary, case: Case) -> None:
 
     Long contexts are cut into parts whose results are merged. A part of one token, one that is
     full, one of which a window sees nothing, and a sink that each part counts are where it breaks.
+    """
+    expect.offered(library, case)
+    expect.near(library, case)
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c.dtype) for _, c in cases.of_huge_logits()])
+@requirement("kernels/paged-attention/huge-logits", SHOULD, source=ORACLE, profiles=PROFILE)
+def test_huge_logits(library: KernelLibrary, case: Case) -> None:
+    """Each number of the output SHOULD be right for logits as large as float32 holds.
+
+    The largest logit is subtracted, so that no exponential overflows. Kernels that multiply and
+    subtract in one step, which is common, are off by a rounding of the largest: for logits of 1e38
+    that is a number whose exponential is infinite. No sound model has such logits, hence SHOULD.
     """
     expect.offered(library, case)
     expect.near(library, case)

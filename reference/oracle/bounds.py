@@ -223,8 +223,10 @@ def attention_bound(
         return np.asarray(np.einsum("hj,jhd->hd", weights, of, optimize=True))
 
     away = values - found.output  # v_j - o
+    sizes = np.abs(values), np.abs(away)
+    squared = values**2, away**2
     logit_error, logit_constants = _logit_errors(query, seen, features, found, dtype, scaled=scaled)
-    from_logits = u**2 / 3 * weighted(p**2 * logit_error, away**2)
+    from_logits = u**2 / 3 * weighted(p**2 * logit_error, squared[1])
     if features.sinks is not None:
         sink = wide(features.sinks)
         share = np.exp(sink - found.lse)
@@ -232,16 +234,16 @@ def attention_bound(
         from_logits += u**2 / 3 * (share**2 * error)[:, None] * o**2
 
     rounded = np.maximum(v * p, eta)
-    off = np.abs(values), np.abs(away)
-    from_weights = np.maximum(*(weighted(rounded**2, size**2) for size in off)) / 3
-    at_worst = np.maximum(*(weighted(rounded, size) for size in off))
+    from_weights = np.maximum(*(weighted(rounded**2, square) for square in squared)) / 3
+    at_worst = np.maximum(*(weighted(rounded, size) for size in sizes))
 
-    squares = weighted(p**2, values**2)
+    squares = weighted(p**2, squared[0])
     concentration = (p**2).sum(axis=-1)[:, None]
     counted = p >= u * p.max(axis=-1, keepdims=True)
     n = counted.sum(axis=-1)[:, None]
     maxima = np.cumsum(1 / np.arange(1, p.shape[-1] + 1))[n - 1]
-    lost = weighted(np.where(counted, 0.0, p), np.abs(values) + o)
+    below = np.where(counted, 0.0, p)
+    lost = weighted(below, sizes[0]) + o * below.sum(axis=-1)[:, None]
     from_sums = _sum(n, o**2, squares) + squares + o**2 * _sum(n, 1.0, concentration)
     from_sums += o**2 * (4 * maxima + 2)
     if scaled:
@@ -251,10 +253,11 @@ def attention_bound(
     alike = u * sum(np.abs(weighted(p * factor, away)) for factor in logit_constants)
     if scaled:
         alike = alike + u * o
-    flushed = np.minimum(
-        weighted(p, _subnormal(values)) + p.shape[-1] * NORMAL, weighted(p, np.abs(values))
-    )
-    flushed += weighted(p * _flushed_logits(query, seen, features), np.abs(away))
+    some = p.shape[-1] * NORMAL
+    if _subnormal(seen.values).any():
+        some = some + weighted(p, _subnormal(values))
+    flushed = np.minimum(some, weighted(p, sizes[0]))
+    flushed += weighted(p * _flushed_logits(query, seen, features), sizes[1])
     before = (
         alike
         + lost
@@ -296,18 +299,20 @@ def _logit_errors(
 
 def _flushed_logits(query: Array, seen: Seen, features: Features) -> Float64:
     """δ, [num_heads, num_keys]: what logits lose where subnormal numbers count as 0."""
-    q, k = np.abs(wide(query)), np.abs(of_heads(seen.keys, len(query)))
-    lost = np.full((len(q), len(k)), query.shape[-1] * NORMAL)
-    # Inputs that are subnormal are rare, and products of all keys cost time.
-    for left, right in ((_subnormal(q), k), (q, _subnormal(k))):
-        if left.any() and right.any():
-            lost += np.einsum("hd,jhd->hj", left, right, optimize=True)
+    q = np.abs(wide(query))
+    lost = np.full((len(q), len(seen.keys)), query.shape[-1] * NORMAL)
+    # They are rare, and products with all keys cost time.
+    if _subnormal(q).any() or _subnormal(seen.keys).any():
+        k = np.abs(of_heads(seen.keys, len(q)))
+        lost += np.einsum("hd,jhd->hj", _subnormal(q), k) + np.einsum(
+            "hd,jhd->hj", q, _subnormal(k)
+        )
     return np.asarray(abs(features.scale) * lost + NORMAL)
 
 
-def _subnormal(x: Float64) -> Float64:
+def _subnormal(x: Array) -> Float64:
     """The magnitudes of numbers that are subnormal in float32; 0 for the others."""
-    size = np.abs(x)
+    size = np.abs(wide(x))
     return np.asarray(np.where(size < NORMAL, size, 0.0))
 
 

@@ -20,6 +20,22 @@ class Own(TorchKernels):
         return self.says
 
 
+class NoLatents(Own):
+    """Says nothing of what it lacks, and lacks something."""
+
+    says: Any = {}  # noqa: RUF012
+    mla_attention: Any = property()  # as if it were not there
+
+
+class LatentsTooLong(Own):
+    """Returns whole rows."""
+
+    says: Any = {}  # noqa: RUF012
+
+    def mla_attention(self, query, latent_cache, **named):
+        return query
+
+
 class WorthRounded(TorchKernels):
     """What a cache of 8 bits is worth is rounded to the dtype of the query: vLLM's, on CUDA."""
 
@@ -61,6 +77,13 @@ class OneFeature(Own):
             query_start_loc=query_start_loc,
             scale=scale,
         )
+
+
+class PlainWrites(Own):
+    """Takes the names of no cache of 8 bits."""
+
+    def reshape_and_cache(self, key, value, key_cache, value_cache, slot_mapping):
+        super().reshape_and_cache(key, value, key_cache, value_cache, slot_mapping)
 
 
 class Incomplete:

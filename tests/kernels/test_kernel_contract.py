@@ -20,7 +20,9 @@ from conformance.targets.kernels import (
 from conformance.targets.kernels.target import ADAPTERS
 from fixtures.kernels import ArgumentError
 from fixtures.kernels.cases import Case
+from fixtures.kernels.latents import LatentCase
 
+SLOT = np.array([3])
 CASE = Case("float32", (20, 5), (3, 1))
 
 
@@ -130,6 +132,10 @@ def test_a_library_need_not_take_the_names_of_features_that_it_lacks():
             "library_own:Incomplete",
             "'library_own:Incomplete' is no kernel library: it has no 'resh",
         ),
+        (
+            "library_own:NoLatents",
+            "'library_own:NoLatents' says that it has mla, and has no 'mla_attention': add it, or",
+        ),
     ],
 )
 def test_what_is_no_library_is_told_why(name, sentence):
@@ -140,3 +146,50 @@ def test_what_is_no_library_is_told_why(name, sentence):
 def test_a_library_has_the_name_that_it_is_asked_for_by():
     pytest.importorskip("mlx.core", reason="reference-mlx needs MLX, which is not installed")
     assert {name: load(name).name for name in ADAPTERS} == {name: name for name in ADAPTERS}
+
+
+def test_latents_go_through_the_same_checks():
+    case = LatentCase("float32", (20, 5), (1, 1), latent_size=32, rope_size=8)
+    call = case.call()
+    output = load("torch").mla_attention(call.query, call.latent_cache, **call.named)
+    assert output.shape == (2, 4, 32)
+    library = load("library_own:LatentsTooLong")
+    with pytest.raises(KernelError, match=r"^mla_attention returned float32 \[2, 4, 40\]"):
+        library.mla_attention(call.query, call.latent_cache, **call.named)
+    with pytest.raises(ArgumentError, match=r"^seq_lens\[0\] is 99"):
+        named = call.named | {"seq_lens": np.array([99, 5], np.int32)}
+        library.mla_attention(call.query, call.latent_cache, **named)
+    with pytest.raises(KernelError, match=r"^own says of itself: no mla"):
+        load("library_own:Own").mla_attention(call.query, call.latent_cache, **call.named)
+
+
+def test_a_library_without_caches_of_8_bits_need_not_take_their_names():
+    found = run(load("library_own:OneFeature"), kv_cache_dtype="auto", k_scale=1.0, v_scale=1.0)
+    assert np.array_equal(found, run(load("torch")))
+    pool = np.zeros((2, 8, 1, 8), np.float32)
+    library = load("library_own:PlainWrites")
+    named = {"kv_cache_dtype": "auto", "k_scale": 1.0}
+    library.reshape_and_cache(pool[0, :1] + 1, pool[0, :1] + 2, pool, pool.copy(), SLOT, **named)
+    assert pool[0, 3].all()
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        (LatentCase("float16", (3,), (1,)), None),
+        (LatentCase("float16", (3,), (2,)), "no prefill"),
+        (LatentCase("float16", (3,), (1,), block_size=32), "no kernels for a block size of 32"),
+        (LatentCase("float16", (3,), (1,), rope_size=32), "no kernels for latents of 512 + 32"),
+    ],
+)
+def test_latents_that_a_library_lacks_are_told_why(case, reason):
+    said = KernelCapabilities(
+        head_sizes=(64,), block_sizes=(16,), features=("mla",), latent_sizes=[[512, 64]]
+    )
+    found = said.lacks(
+        dtype=case.dtype,
+        latent_size=(case.latent_size, case.rope_size),
+        block_size=case.block_size,
+        features=case.features,
+    )
+    assert found == reason

@@ -5,33 +5,36 @@ That they are right is in `test_kernel_requirements`.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
+import library_own
 import pytest
 
 from conformance.compare.kernels import nearness
-from conformance.kernels.cases import of_features
+from conformance.kernels import expect
+from conformance.kernels.cases import of_features, of_latents, of_partitions
+from conformance.targets.kernels import Checked
 from fixtures.kernels.cases import Case
-from fixtures.kernels.expected import expected
+from fixtures.kernels.expected import of_case
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 TOO_WIDE = 8
 """A bound that is this many times the largest error seen lets wrong answers pass."""
 
-EXACT = ("one-token", "window-of-one-token", "near-overflow")
+EXACT = ("one-token", "window-of-one-token", "near-overflow", "beyond-half", "no-tokens")
 """Where one key has all of the weight, kernels lose nothing; `one-key` asks for that."""
 
 SUMMED_IN_PARTS = {("reference-metal", "long-and-short-float32")}
 """Each of 8,192 keys is added to 511 others, and not to 8,191: less is lost than is granted."""
 
-CASES = {name: case for name, case in of_features() if not name.startswith(EXACT)}
+EVERY = itertools.chain(of_features(), of_partitions(), of_latents())
+CASES = {name: case for name, case in EVERY if not name.startswith(EXACT)}
 
 
 def ratio(library, case):
-    call = case.call()
-    output = library.paged_attention(call.query, call.key_cache, call.value_cache, **call.named)
-    return nearness(output, *expected(call)).ratio
+    return nearness(expect.output(library, case.call()), *of_case(case)).ratio
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -51,3 +54,12 @@ def test_no_queries_at_all(library):
     call = Case("float16", (20, 0), (0, 0)).call()
     output = library.paged_attention(call.query, call.key_cache, call.value_cache, **call.named)
     assert output.shape == (0, 4, 64)
+
+
+@pytest.mark.parametrize("magnitude", [1.0, 10.0])
+@pytest.mark.parametrize("kind", ["fp8", "int8"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_what_8_bits_are_worth_may_be_rounded_to_the_dtype_of_the_query(dtype, kind, magnitude):
+    """As vLLM's kernels do on CUDA."""
+    case = replace(dict(of_features())[f"{kind}-{dtype}"], magnitude=magnitude)
+    assert 1 / TOO_WIDE < ratio(Checked(library_own.WorthRounded()), case) <= 1

@@ -97,6 +97,16 @@ WRONG = [
         {"alibi_slopes": np.full(4, np.inf, np.float32)},
         "alibi_slopes holds a number that is not finite.",
     ),
+    (
+        {"kv_cache_dtype": "fp4"},
+        "kv_cache_dtype is 'fp4'; expected auto, fp8 or int8.",
+    ),
+    ({"kv_cache_dtype": "fp8"}, "key_cache is float32; expected uint8."),
+    ({"kv_cache_dtype": "int8"}, "key_cache is float32; expected int8."),
+    ({"k_scale": 2.0}, "k_scale is 2.0, and kv_cache_dtype is auto: what is stored as it is has n"),
+    ({"kv_cache_dtype": "int8", "v_scale": 0.0}, "v_scale is 0.0; expected a normal number of fl"),
+    ({"kv_cache_dtype": "int8", "k_scale": -1.0}, "k_scale is -1.0; expected a normal number"),
+    ({"kv_cache_dtype": "int8", "k_scale": float("nan")}, "k_scale is nan; expected a normal"),
 ]
 
 
@@ -137,6 +147,23 @@ NEW = np.zeros((3, 2, 8), np.float32)
 def test_writing_refuses(key, slots, sentence):
     with pytest.raises(ArgumentError, match="^" + re.escape(sentence)):
         arguments.check_reshape_and_cache(key, NEW[: len(slots)], CACHE, CACHE, np.array(slots))
+
+
+def test_caches_of_8_bits_take_tokens_of_any_dtype_and_are_copied():
+    for kind, dtype in (("fp8", np.uint8), ("int8", np.int8)):
+        cache, slots = CACHE.astype(dtype), np.array([0, 1, 2])
+        named = {"kv_cache_dtype": kind, "k_scale": 0.1}
+        arguments.check_reshape_and_cache(NEW, NEW, cache, cache, slots, **named)
+        narrow = NEW.astype(np.float16)
+        arguments.check_reshape_and_cache(narrow, narrow, cache, cache, slots, **named)
+        with pytest.raises(ArgumentError, match="value is float32, and key is float16"):
+            arguments.check_reshape_and_cache(narrow, NEW, cache, cache, slots, **named)
+        pool = np.zeros(given()["key_cache"].shape, dtype)
+        whole = given(key_cache=pool, value_cache=pool, **named)
+        arguments.check_paged_attention(**whole)
+        with pytest.raises(ArgumentError, match="query is float64; expected float16 or"):
+            arguments.check_paged_attention(**whole | {"query": np.zeros((4, 4, 8))})
+        arguments.check_copy_blocks(cache, cache, np.array([[0, 1]]))
 
 
 def test_writing_takes_padding_twice():

@@ -12,6 +12,7 @@ from plain_kernel import plain
 from conformance.compare.kernels import nearness
 from fixtures.kernels.cases import NUMPY, Call, Case
 from fixtures.kernels.expected import expected
+from fixtures.kernels.latents import LatentCase
 from reference.oracle import bounds
 from reference.oracle.paged import paged_attention
 
@@ -159,3 +160,70 @@ def test_a_number_that_is_off_is_told_with_its_place():
         "output[0, 0, 1] = 1.5, but should be 1 ± 0.1 (5 times the bound; 1 of 2 numbers are "
         "above theirs)"
     )
+
+
+SUBNORMAL = {"float16": 2.0**-16, "bfloat16": 2.0**-130, "float32": 2.0**-130}
+
+
+def subnormal(dtype: str, which: str) -> Call:
+    call = case(dtype, "plain").call()
+    array = getattr(call, which)
+    return replace(
+        call, **{which: (array.astype(np.float64) * SUBNORMAL[dtype]).astype(array.dtype)}
+    )
+
+
+def flushed(call: Call) -> Call:
+    """As a GPU reads it that has no subnormal numbers of float32."""
+    arrays = {name: getattr(call, name) for name in ("query", "key_cache", "value_cache")}
+    return replace(
+        call,
+        **{
+            name: np.where(np.abs(array.astype(np.float32)) < bounds.NORMAL, array * 0, array)
+            for name, array in arrays.items()
+        },
+    )
+
+
+@pytest.mark.parametrize("which", ["query", "key_cache", "value_cache"])
+@pytest.mark.parametrize("dtype", NUMPY)
+def test_subnormal_numbers_may_be_kept_or_in_float32_flushed(dtype, which):
+    call = subnormal(dtype, which)
+    for read in (call, flushed(call)):
+        found = nearness(plain(read), *expected(call))
+        assert found.inside, found
+    zeros = np.zeros_like(call.query)
+    if which == "value_cache":
+        assert nearness(zeros, *expected(call)).inside == (dtype != "float16")
+
+
+@pytest.mark.parametrize("dtype", NUMPY)
+def test_subnormal_values_are_no_excuse_for_normal_ones(dtype):
+    call = subnormal(dtype, "value_cache")
+    true, bound = expected(call)
+    smallest = {"float16": 2.0**-14}.get(dtype, bounds.NORMAL)
+    assert bound.max() < smallest / 2
+    assert not nearness(np.full(true.shape, smallest), true, bound).inside
+
+
+@pytest.mark.parametrize("shape", [{}, {"magnitude": 10.0}, {"latent_size": 64, "rope_size": 16}])
+@pytest.mark.parametrize("dtype", NUMPY)
+def test_the_bounds_of_latents_are_those_of_one_head_whose_value_is_part_of_its_key(dtype, shape):
+    latent = LatentCase(dtype, (50, 30), (20, 1), **shape).call()
+    true, bound = expected(latent)
+    cache = latent.latent_cache[:, :, None]
+    named = {name: given for name, given in latent.named.items() if name != "latent_size"}
+    whole = expected(Call(latent.query, cache, cache, named))
+    size = latent.named["latent_size"]
+    np.testing.assert_allclose(true, whole[0][..., :size], rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(bound, whole[1][..., :size], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["fp8", "int8"])
+@pytest.mark.parametrize("dtype", NUMPY)
+def test_a_scale_that_is_slightly_off_is_above_the_bound_of_8_bits(dtype, kind):
+    scales = {"kv_cache_dtype": kind, "k_scale": 0.031, "v_scale": 0.017}
+    call = Case(dtype, (50, 130), (20, 10), **scales).call()
+    faulty = altered(call, v_scale=0.017 * (1 + slightly(call)))
+    output = paged_attention(faulty.query, *faulty.caches, **faulty.named)
+    assert not nearness(output.astype(NUMPY[dtype]), *expected(call)).inside

@@ -72,3 +72,34 @@ def test_at_its_own_scale_nothing_saturates(axis):
         allowed = scale / 2 if step is None else np.maximum(step * np.abs(x), smallest)
         assert (off <= allowed * (1 + 1e-12)).all()
         assert (off > 0.9 * allowed)[x != 0].any()
+
+
+@pytest.mark.parametrize("kind", ["fp8", "int8"])
+def test_a_tie_has_one_answer_where_the_quotient_is_exact_and_two_where_it_is_not(kind):
+    ties = {"fp8": np.array([17.0, 19.0, 25.0]), "int8": np.array([0.5, 2.5, 100.5])}[kind]
+    for scale in (1.0, 2.0**-6, 4.0):
+        lower, upper = quantised.nearest(ties * scale, kind, scale)
+        assert np.array_equal(lower, upper)
+        assert np.array_equal(lower, quantised.quantise(ties, kind, 1.0))
+    lower, upper = quantised.nearest(ties * 0.013, kind, 0.013)
+    assert (upper.astype(int) == lower.astype(int) + 1).all()
+    lower, upper = quantised.nearest(ties * 1.001 * 0.013, kind, 0.013)
+    assert np.array_equal(lower, upper)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("kind", ["fp8", "int8"])
+@given(st.floats(1e-3, 10))
+def test_what_is_computed_in_float32_is_one_of_the_nearest(kind, dtype, scale):
+    x = np.random.default_rng(7).standard_normal(500).astype(dtype)
+    lower, upper = quantised.nearest(x, kind, scale)
+    narrow = x.astype(np.float32)
+    inverse = np.float32(1) / np.float32(scale)
+    for ratio in (narrow / np.float32(scale), narrow * inverse):
+        found = quantised.quantise(ratio, kind, 1.0)
+        assert ((found == lower) | (found == upper)).all()
+
+
+def test_a_cache_that_is_not_quantised_is_worth_what_it_holds():
+    x = np.ones(3, np.float16)
+    assert quantised.dequantise(x, "auto", 1.0) is x
