@@ -12,7 +12,13 @@
 | `library` | the contract of a kernel library |
 """
 
-from reference.metal.launch import Launcher
+from reference.metal.launch import SAFE, Launcher
 from reference.metal.library import MetalKernels as library
 
-__all__ = ["Launcher", "library"]
+
+def emulated(check: str | None = SAFE) -> library:
+    """The kernels in the emulator, on a Mac too; `check` names its safety modes."""
+    return library(Launcher(gpu=False, check=check))
+
+
+__all__ = ["Launcher", "emulated", "library"]

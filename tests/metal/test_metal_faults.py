@@ -9,7 +9,7 @@ from metal_cases import ratio
 from metal_faults import FAULTS
 
 from reference.emulator import CheckError
-from reference.metal import Launcher, library
+from reference.metal import Launcher, emulated, library
 from reference.metal.launch import SOURCES
 
 CASES = sorted({case for *_, case in FAULTS})
@@ -17,7 +17,7 @@ CASES = sorted({case for *_, case in FAULTS})
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_kernels_pass_what_their_faults_fail(case):
-    assert ratio(library(Launcher(gpu=False)), case) <= 1
+    assert ratio(emulated(), case) <= 1
 
 
 @pytest.mark.parametrize(

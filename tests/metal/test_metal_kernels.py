@@ -12,11 +12,11 @@ from fixtures.kernels import ArgumentError
 from fixtures.kernels.cases import Case
 from fixtures.kernels.expected import expected
 from fixtures.kernels.latents import LatentCase
-from reference.metal import Launcher, kernels, library
+from reference.metal import Launcher, emulated, kernels, library
 from reference.metal.kernels import PARTITION
 from reference.oracle import cache as oracle
 
-EMULATED = library(Launcher(gpu=False))
+EMULATED = emulated()
 DTYPES = ("float16", "bfloat16", "float32")
 FEATURES = ("small-blocks", "everything-bfloat16", "gpt-oss-float16", "fp8", "mla-3-heads")
 
