@@ -29,6 +29,9 @@ FEW = ("short", "chat-capital", "chat-memory", "chat-translate")
 others token by token takes a CPU minutes, and shows nothing that these do not. None is of random
 tokens, where production is noisiest: the band is of all prompts."""
 
+FEW_OF_GOLDEN = ("short", "block-33")
+"""And of the golden's, which has no chats."""
+
 _Found = TypeVar("_Found")
 
 
@@ -72,10 +75,14 @@ class Measured:
         runner = self._runner()
         return self._once(way, lambda: score(runner, self.sequences(way), way))
 
-    def seen_of_golden(self) -> Mapping[str, Recorded]:
-        """The same of the golden's prompts, in one pass."""
-        runner = self._runner()
-        return self._once("golden", lambda: score(runner, self.golden.prompts, Way.ONE_PASS))
+    def seen_of_golden(self, way: Way) -> Mapping[str, Recorded]:
+        """The same of the golden's prompts, with which production's sequences begin."""
+        if way is not Way.ONE_PASS and not self._few:
+            return self.seen(way)
+        runner, prompts = self._runner(), self.golden.prompts
+        if way is not Way.ONE_PASS:
+            prompts = {name: prompts[name] for name in FEW_OF_GOLDEN}
+        return self._once(f"golden, {way}", lambda: score(runner, prompts, way))
 
     def greedy(self) -> Mapping[str, list[int]]:
         """What the runner says after each prompt that production continued, up to as many tokens.
@@ -88,7 +95,7 @@ class Measured:
 
     def sequences(self, way: Way) -> Sequences:
         """Production's prompts with its greedy continuations."""
-        few = self.production.snapshot.provenance["vocabulary"] > WHOLE and way is not Way.ONE_PASS
+        few = self._few and way is not Way.ONE_PASS
         return {
             name: found.token_ids.tolist()
             for name, found in sorted(self.production.snapshot.prompts.items())
@@ -104,7 +111,10 @@ class Measured:
     def compared_with_itself(self, way: Way, *, steady: bool = False) -> Parity:
         """One way beside one pass of the same runner; see `Itself` for what it is held to."""
         alone = self.seen(Way.ONE_PASS)
-        itself = Itself.of(self.production, self.target.dtype, alone, steady=steady)
+        bound = float(self.golden.provenance["float32_bound"])
+        itself = Itself.of(
+            self.production, self.target.dtype, alone, steady=steady, float32_bound=bound
+        )
         return parity.compare(itself, self.seen(way))
 
     def compared_as_text(self) -> Parity:
@@ -118,6 +128,11 @@ class Measured:
         runner = self._kept.get("loaded")
         if runner is not None and not isinstance(runner, Judgement) and hasattr(runner, "close"):
             runner.close()
+
+    @property
+    def _few(self) -> bool:
+        """Whether the model has a real vocabulary: see `FEW`."""
+        return bool(self.production.snapshot.provenance["vocabulary"] > WHOLE)
 
     def _load(self) -> Runner:
         try:

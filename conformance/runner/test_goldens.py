@@ -21,7 +21,7 @@ def test_prompts(measured: Measured) -> None:
     Production's band is that of bfloat16 and GPUs. In float32 a backend can show that its model is
     the right function to four digits more, and a mistake that hides in bfloat16 does not.
     """
-    expect.exact(goldens.distance(measured.golden, measured.seen_of_golden()))
+    expect.exact(goldens.distance(measured.golden, measured.seen_of_golden(Way.ONE_PASS)))
 
 
 @pytest.mark.float32
@@ -32,4 +32,4 @@ def test_ways(measured: Measured, way: Way) -> None:
 
     A KV cache in fewer bits than the model's, or padding that leaks a little, is seen here first.
     """
-    expect.exact(goldens.distance(measured.golden, measured.seen(way)))
+    expect.exact(goldens.distance(measured.golden, measured.seen_of_golden(way)))

@@ -22,7 +22,7 @@ FOLDER = Path(__file__).with_name("recipes")
 HOW = ("venv", "command-on-path", "external")
 PLATFORMS = ("linux", "darwin")
 MODEL_FORMATS = ("safetensors", "gguf")
-PLACEHOLDERS = ("python", "model", "name", "max_model_len", "host", "port", "scratch")
+PLACEHOLDERS = ("python", "model", "name", "max_model_len", "host", "port", "scratch", "maccord")
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,11 @@ class Start:
 
     `command`, the values of `env` and `served_model` may contain {python}, {model} (the path of
     the weights), {name} (what a person calls the model), {max_model_len} (a modest context length
-    in tokens that the model was made for), {host}, {port} and {scratch} (an empty folder of this
-    run). `served_model` is what a client must call the model. The server is ready
-    when `health` answers with status 200. `gives_up` is part of the line in its log with which it
-    says that it failed, where its process goes on; "" if it never does that.
+    in tokens that the model was made for), {host}, {port}, {scratch} (an empty folder of this run)
+    and {maccord} (where Maccord's packages lie). `served_model` is what a client must call the
+    model. The server is ready when `health` answers with status 200. `gives_up` is part of the line
+    in its log with which it says that it failed, where its process goes on; "" if it never does
+    that.
 
     `arguments` are added to the command for the models of those names: parsers of tool calls and
     of reasoning fit one model and are wrong for the next.

@@ -21,6 +21,7 @@ from conformance.targets.warm_up import warm_up
 from fixtures.models.cache import weights_sha256
 
 FIRST_ANSWER_TIMEOUT_S = 60.0
+MACCORD = Path(__file__).resolve().parents[2]
 
 MAX_MODEL_LEN = 2048
 """Context length that a backend is started with: more than any requirement needs."""
@@ -156,6 +157,7 @@ def started(
         "host": HOST,
         "port": str(port),
         "scratch": str(scratch.resolve()),
+        "maccord": str(MACCORD),
     }
     command = tuple(_fill(part, values) for part in recipe.start.command_for(model_name))
     managed = recipe.install.how == "venv"

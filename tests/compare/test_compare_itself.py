@@ -9,6 +9,7 @@ import pytest
 
 from conformance.compare import parity, production
 from conformance.compare.itself import ENOUGH, Itself
+from fixtures import goldens
 from fixtures.snapshots import bands, noise
 from fixtures.snapshots.configurations import BY_NAME
 
@@ -53,6 +54,25 @@ def test_float32_is_held_to_itself_a_hundred_times_closer():
 def test_without_production_in_a_dtype_bfloat16_is_the_measure():
     assert itself("deepseek-mla", "float32").dtype == "bfloat16"
     assert itself("gemma2-softcap", "float16").dtype == "bfloat16"
+
+
+def test_other_kernels_in_float32_are_granted_what_float32_may_lose():
+    """Δ at its largest: half of the logits up by 2b, half down, at a distribution of two halves."""
+    found = production.load("gemma2-softcap")
+    bound = float(goldens.load("gemma2-softcap").provenance["float32_bound"])
+    granted, measured, steady = (
+        Itself.of(found, "float32", {}, steady=steady, float32_bound=b).band()
+        for steady, b in ((False, bound), (False, 0), (True, bound))
+    )
+    assert granted.kl_mean == 2 * bound**2 > measured.kl_mean
+    assert replace(steady, margin=0) == replace(measured, margin=0)
+    apart = np.array([2 * bound, -2 * bound])
+    log_q = np.log([0.5, 0.5]) + apart - np.log(np.exp(apart).mean())
+    kl = float((0.5 * (np.log(0.5) - log_q)).sum())
+    assert 0.99 * granted.kl_mean < kl <= granted.kl_mean
+    assert np.abs(log_q - np.log(0.5)).max() <= 4 * bound <= granted.logprob_max
+    for dtype in ("bfloat16", "float16"):
+        assert Itself.of(found, dtype, {}, float32_bound=bound).bound == 0
 
 
 def test_a_favourite_may_change_as_far_as_its_log_probability_may():

@@ -58,6 +58,13 @@ ADAPTERS: Mapping[str, Adapter] = {
         "bfloat16",
         "import mlx.core as mx; print(mx.default_device().type.name)",
     ),
+    "reference": Adapter(
+        f"{_HERE}.on_reference",
+        "ReferenceRunner",
+        ("mlx-lm",),
+        "float32",
+        "import mlx.core as mx; print(mx.default_device().type.name)",
+    ),
     "vllm": Adapter(
         f"{_HERE}.on_vllm",
         "VllmRunner",

@@ -1,0 +1,125 @@
+"""What mlx-lm's model code is given as the cache of a layer: a place in the pool."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import mlx.core as mx
+from mlx.nn.layers.base import Module
+from mlx_lm.models import base
+
+from reference.model_runner.attention import Attention, Scores
+from reference.model_runner.pool import LayerShape, Pool
+from reference.model_runner.step import Step
+
+NAME = "scaled_dot_product_attention"
+
+
+class PagedLayer:
+    """One layer of the pool for one step, by the names that mlx-lm's models call a cache by.
+
+    Attributes:
+        offset: the position of each row, where mlx-lm has one for the whole sequence.
+    """
+
+    def __init__(
+        self, index: int, step: Step, pool: Pool, attention: Attention, window: int | None
+    ) -> None:
+        self._index, self._step, self._pool = index, step, pool
+        self._attention, self._window = attention, window
+        self.offset = step.offsets
+
+    def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        """Writes keys and values [num_tokens, num_kv_heads, 1, size] to the pool.
+
+        What is returned is not read: attention over it is `attend`.
+        """
+        self._pool.write(self._index, self._step.places, keys[:, :, 0], values[:, :, 0])
+        return keys, values
+
+    def attend(
+        self,
+        queries: mx.array,
+        scale: float,
+        sinks: mx.array | None = None,
+        soft_cap: float | None = None,
+    ) -> mx.array:
+        """[num_tokens, num_heads, 1, value_size] of queries [num_tokens, num_heads, 1, size]."""
+        scores = Scores(scale, self._window, soft_cap, sinks)
+        keys, values = self._pool.keys[self._index], self._pool.values[self._index]
+        return self._attention(queries[:, :, 0], keys, values, scores)[:, :, None]
+
+    def attend_latents(self, latent: mx.array, rotated: mx.array, scale: float) -> mx.array:
+        """Attention over latents: keys are [latent; rotated], values the latent.
+
+        Args:
+            latent: [num_tokens, num_heads, 1, latent_size], the query with U absorbed.
+            rotated: [num_tokens, num_heads, 1, rope_size].
+
+        Returns:
+            [num_tokens, num_heads, 1, latent_size].
+        """
+        latents, parts = self._pool.keys[self._index], self._pool.values[self._index]
+        query = mx.concatenate([latent, rotated], axis=-1)[:, :, 0]
+        keys = mx.concatenate([latents, parts], axis=-1)
+        return self._attention(query, keys, latents, Scores(scale))[:, :, None]
+
+
+class ShapeOnly:
+    """A cache that keeps nothing but the shapes of what it is given: what a layer's pool holds."""
+
+    offset = 0
+
+    def __init__(self) -> None:
+        self.shape: LayerShape | None = None
+
+    def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        self.shape = LayerShape(keys.shape[1], keys.shape[3], values.shape[3])
+        return keys, values
+
+
+def scaled_dot_product_attention(
+    queries: mx.array,
+    keys: mx.array,
+    values: mx.array,
+    cache: Any,
+    scale: float,
+    mask: Any,
+    sinks: mx.array | None = None,
+) -> mx.array:
+    """mlx-lm's function of this name; over the pool where the cache is a layer of it."""
+    if isinstance(cache, PagedLayer):
+        return cache.attend(queries, scale, sinks)
+    found: mx.array = base.scaled_dot_product_attention(
+        queries, keys, values, cache=cache, scale=scale, mask=mask, sinks=sinks
+    )
+    return found
+
+
+def parts(model: Module) -> list[Module]:
+    """The model and all modules in it."""
+    found: list[Module] = model.modules()  # type: ignore[no-untyped-call]
+    return found
+
+
+def lead_to_pool(model: Module) -> None:
+    """Puts the function above in place of mlx-lm's, in the modules that the model's code is in.
+
+    They have it by name, so there is no other place to step in. Caches of other kinds are served as
+    before.
+    """
+    for part in parts(model):
+        module = sys.modules[type(part).__module__]
+        if getattr(module, NAME, None) is base.scaled_dot_product_attention:
+            setattr(module, NAME, scaled_dot_product_attention)
+
+
+def paged(
+    step: Step, pool: Pool, attention: Attention, windows: Sequence[int | None]
+) -> list[PagedLayer]:
+    """The caches of all layers for one step."""
+    return [
+        PagedLayer(index, step, pool, attention, window) for index, window in enumerate(windows)
+    ]

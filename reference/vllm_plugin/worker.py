@@ -1,0 +1,78 @@
+"""vLLM's worker without a GPU: the device is the CPU's memory."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import mlx.core as mx
+import psutil
+import torch
+from vllm.logger import init_logger
+from vllm.utils.torch_utils import set_random_seed
+from vllm.v1.worker.gpu_worker import Worker, init_worker_distributed_environment
+from vllm.v1.worker.worker_base import CompilationTimes
+
+from reference.vllm_plugin.engine_runner import EngineRunner
+
+logger = init_logger(__name__)
+
+GIB = 1024**3
+
+
+class MlxWorker(Worker):  # type: ignore[misc]
+    """Loads the model, sizes the pool, and runs steps."""
+
+    model_runner: EngineRunner
+
+    def init_device(self) -> None:
+        self.device = torch.device("cpu")
+        init_worker_distributed_environment(
+            self.vllm_config, self.rank, self.distributed_init_method, self.local_rank, "gloo"
+        )
+        set_random_seed(self.model_config.seed)
+        self.model_runner = EngineRunner(self.vllm_config, self.device)
+
+    def load_model(self, *, load_dummy_weights: bool = False) -> None:
+        self.model_runner.load_model(load_dummy_weights)
+
+    def determine_available_memory(self) -> int:
+        """Bytes for the pool: what was asked for, or what all requests could use at most.
+
+        Raises:
+            ValueError: there is not so much memory.
+        """
+        available = int(psutil.virtual_memory().available)
+        if mx.metal.is_available():
+            limit = int(mx.device_info()["max_recommended_working_set_size"])
+            available = min(available, limit - mx.get_active_memory())
+        asked = self.cache_config.kv_cache_memory_bytes
+        if asked:
+            if asked > available:
+                raise ValueError(
+                    f"A KV cache of {asked / GIB:.2f} GiB was asked for, and "
+                    f"{available / GIB:.2f} GiB of memory are free."
+                )
+            return int(asked)
+        block = self.cache_config.block_size
+        blocks = -(-self.model_config.max_model_len // block) * self.scheduler_config.max_num_seqs
+        # One block more, since vLLM keeps the first for padding.
+        needed: int = (blocks + 1) * block * self.model_runner.bytes_per_token()
+        usable = int(available * self.cache_config.gpu_memory_utilization)
+        logger.info("KV cache: %.2f GiB of %.2f GiB", min(needed, usable) / GIB, usable / GIB)
+        return min(needed, usable)
+
+    def _maybe_get_memory_pool_context(self, tag: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def compile_or_warm_up_model(self) -> CompilationTimes:
+        set_random_seed(self.model_config.seed)
+        return CompilationTimes(language_model=0.0, encoder=0.0)
+
+    def get_supported_tasks(self) -> tuple[str, ...]:
+        return ("generate",)
+
+    def sleep(self, level: int = 1) -> None:
+        logger.warning("The reference backend has no sleep mode.")
+
+    def wake_up(self, tags: list[str] | None = None) -> None:
+        logger.warning("The reference backend has no sleep mode.")
