@@ -29,7 +29,7 @@ def test_a_planted_fault_is_caught(tmp_path, file, text, instead, case):
     whole = (sources / file).read_text()
     assert whole.count(text) == 1
     (sources / file).write_text(whole.replace(text, instead))
-    faulty = library(Launcher(gpu=False, sources=sources))
+    faulty = library(Launcher(gpu=False, check="bounds,races", sources=sources))
     try:
         found = ratio(faulty, case)
     except CheckError:
