@@ -31,16 +31,16 @@ rounded, x/c, tanh and c·tanh, the slope's product and its difference, and the 
 the largest logit (or the sink). The variance of a logit's error is, in units of u²/3,
 
     (head_size + 1) (2 x² + scale² Σ(q_i k_i)²) / 6 + scale² Σ(q_i k_i)² + x²
-        + x² + 16 y² + y²    with a cap, y = c · tanh(x/c),
+        with a cap that + x², all of it times d², + 16 y² + y²    with y = c · tanh(x/c),
         + b² + s²            with a slope, b = slope · distance,
         + (s - m)² + 16      of the exponent, and of exp.
 
-A cap's derivative is at most 1. Scale, cap and log2(e) are constants that are rounded too, and err
-in every logit alike. That part is not random and is bounded as it is, by
+d = 1 - tanh²(x/c) is a cap's derivative. Scale, cap and log2(e) are constants that are rounded
+too, and err in every logit alike. That part is not random and is bounded as it is, by
 
     2u |Σ p_j x_j' (v_j - o)| + u |Σ p_j s_j (v_j - o)| + u |Σ p_j (s_j - m) (v_j - o)|
 
-with x' = x (1 - tanh²(x/c)) and the second term where there is a cap.
+with x' = d x and the second term where there is a cap.
 
 **Output.** With the sink a key whose value is 0, ∂o/∂s_j = p_j (v_j - o). To first order (compare
 Blanchard, Higham and Higham 2021, "Accurately computing the log-sum-exp and softmax functions") the
@@ -50,12 +50,17 @@ variance is the sum of
 - v²/3 max(Σ_j p_j² v_j², Σ_j p_j² (v_j - o)²), of weights that were rounded, by a normaliser of
   weights before or after rounding; each is off by η where it underflows. Where few weights count,
   no more than all of them rounded to one side is granted, v max(Σ_j p_j |v_j|, Σ_j p_j |v_j - o|);
+  and nothing where one key alone counts, since a weight of 1 is not rounded;
 - u²/3 ((n + 1) (2 o² + A) / 6 + A) with A = Σ p_j² v_j², of Σ p v, a sum (1) of products;
 - u²/3 o² (n + 1) (2 + Σ p_j²) / 6, of Σ p, a sum (1);
 - u²/3 o² (4 H_n + 2), of rescaling both sums at each new maximum, of which a random order has
   H_n = 1 + 1/2 + … + 1/n, and of the quotient.
 
-The last rounding, to the query's dtype, is not a sum of many and is bounded by v (|o| + the rest).
+The last rounding, to the query's dtype, is to nearest and therefore monotone: with r for the rest,
+the output lies between the roundings of o - r and of o + r, and no further from o than these two.
+Where one value has all of the weight both are that value, and the output is it bit for bit. What is
+compared with is known to float64, whose error is that of float32 times the quotient of the two unit
+roundoffs, at most 2^-29 r, which is granted too.
 
 **Quantised caches.** What a number of the cache is worth, stored · scale, may be rounded to the
 query's dtype, as vLLM's kernels for CUDA do (`fp8::scaled_convert`); or each sum over such numbers
@@ -71,13 +76,13 @@ is bounded as it is, by
     min(Σ p_j f_j + n ω, Σ p_j |v_j|) + Σ p_j δ_j |v_j - o|,
     δ_j = |scale| (Σ_i (|q_i|' |k_ji| + |q_i| |k_ji|') + head_size ω) + ω
 
-where f_j and ' are the magnitude of a number that is subnormal, and 0 of any other. η is half the
-smallest number of float16, whose subnormal numbers are normal in float32 and may not be lost, and
-ω for the others; of a last rounding no more is granted than the whole number.
+where f_j and ' are the magnitude of a number that is subnormal, and 0 of any other. An output that
+can be subnormal in float32 may be 0. The subnormal numbers of float16 are normal in float32, and
+none of them may be lost; η of weights is half the smallest.
 
 **Where it does not hold.** Sums of many equal terms err to one side, so inputs are random where the
 context is long; results near overflow.
-Where one key has all of the weight a kernel is exact, and the bound is wider than need be.
+Where one key has all of the weight most kernels are exact in float32 too, and the bound is wider.
 """
 
 from __future__ import annotations
@@ -85,6 +90,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import ml_dtypes  # noqa: F401  NumPy knows bfloat16 by it
 import numpy as np
 
 from reference.oracle import quantised
@@ -108,6 +114,9 @@ UNDERFLOW = {"float16": 2.0**-25, "bfloat16": 2.0**-126, "float32": 2.0**-126}
 
 NORMAL = 2.0**-126
 """ω: the smallest normal number of float32."""
+
+FLOAT64 = 2.0**-29
+"""Unit roundoff of float64 in multiples of that of float32."""
 
 SMALLEST = 2.0**-149
 """The smallest number of float32 above 0."""
@@ -248,6 +257,8 @@ def attention_bound(
     from_sums += o**2 * (4 * maxima + 2)
     if scaled:
         from_sums += (v / u) ** 2 * squares + o**2
+    if features.sinks is None:
+        at_worst = np.where(n > 1, at_worst, 0.0)
     in_float32 = from_logits + u**2 / 3 * from_sums
 
     alike = u * sum(np.abs(weighted(p * factor, away)) for factor in logit_constants)
@@ -266,7 +277,19 @@ def attention_bound(
             LAMBDA * np.sqrt(in_float32 + from_weights), LAMBDA * np.sqrt(in_float32) + at_worst
         )
     )
-    return np.asarray(before + v * (o + before) + np.minimum(eta, o + before) + SMALLEST)
+    return _rounded(found.output, before, dtype)
+
+
+def _rounded(output: Float64, before: Float64, dtype: str) -> Float64:
+    """The bound of what is `before` off, and then rounded to nearest."""
+    kind = np.dtype(dtype)
+    ends = (output - before, output + before)
+    off = [np.abs(end.astype(kind).astype(np.float64) - output) for end in ends]
+    bound = np.maximum(*off)
+    if dtype != "float16":
+        size = np.abs(output)
+        bound = np.where(size - before < NORMAL, np.maximum(bound, size), bound)
+    return bound + FLOAT64 * before + SMALLEST
 
 
 def _logit_errors(
@@ -280,18 +303,20 @@ def _logit_errors(
     x = logits(query, seen.keys, seen.distances, Features(features.scale))
     squares = features.scale**2 * np.einsum("hd,jhd->hj", wide(query) ** 2, keys**2, optimize=True)
     variance = _sum(query.shape[-1], x**2, squares) + squares + x**2
+    if scaled:
+        variance += (ROUNDOFF[dtype] / ROUNDOFF["float32"]) ** 2 * squares + x**2
     exponent = s - _peak(found, features)[:, None]
     constants = [x, x, exponent]
     capped = flattened = x
     if (cap := features.logits_soft_cap) is not None:
         capped = cap * np.tanh(x / cap)
-        variance += x**2 + (_FUNCTION * capped) ** 2 + capped**2
-        flattened = x * (1 - (capped / cap) ** 2)
+        derivative = 1 - (capped / cap) ** 2
+        variance = (variance + x**2) * derivative**2 + (_FUNCTION * capped) ** 2 + capped**2
+        flattened = x * derivative
         constants = [flattened, flattened, s, exponent]
     if features.alibi_slopes is not None:
         variance += (s - capped) ** 2 + s**2
     if scaled:
-        variance += (ROUNDOFF[dtype] / ROUNDOFF["float32"]) ** 2 * squares + x**2
         constants += [flattened, flattened]
     variance += exponent**2 + _FUNCTION**2
     return np.asarray(variance), constants

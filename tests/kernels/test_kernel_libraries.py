@@ -24,10 +24,16 @@ TOO_WIDE = 8
 """A bound that is this many times the largest error seen lets wrong answers pass."""
 
 EXACT = ("one-token", "window-of-one-token", "near-overflow", "beyond-half", "no-tokens")
-"""Where one key has all of the weight, kernels lose nothing; `one-key` asks for that."""
+"""Where one key has all of the weight, kernels lose nothing; bounds of 16 bits ask for that."""
+SATURATED = "beyond-half-capped"
+"""Most logits are the cap itself, which tanh returns exactly: docs/kernel-errors.md."""
 
 EVERY = itertools.chain(of_features(), of_partitions(), of_latents())
-CASES = {name: case for name, case in EVERY if not name.startswith(EXACT)}
+CASES = {
+    name: case
+    for name, case in EVERY
+    if name.removesuffix(f"-{case.dtype}") not in (*EXACT, SATURATED)
+}
 
 
 def ratio(library, case):
