@@ -11,7 +11,8 @@ constant constexpr int THREADS = ROWS * LANES;
 /// Lanes that share a key: KEYS * SHARE == LANES.
 constant constexpr int SHARE = LANES / KEYS;
 
-/// Below every logit, and far enough from the end that a difference of two does not overflow.
+/// Below every logit, and far enough from the end that a difference of two does not overflow. Beside
+/// a variable in ?: it is float(LOWEST), as the two lie in different address spaces.
 constant constexpr float LOWEST = -0.5f * FLT_MAX;
 
 /// m, l and O of a row. {m, l, {}} is one of l keys that have the logit m and a value of 0.
@@ -29,7 +30,7 @@ struct OnlineSoftmax {
   void add(float s, int first, int last, const threadgroup float* V_j, int pitch, int lane) {
     const int key = lane / SHARE;
     const bool seen = first <= key && key < last;
-    const float m_new = max(m, simd_max(seen ? s : LOWEST));
+    const float m_new = max(m, simd_max(seen ? s : float(LOWEST)));
     const float P = seen ? precise::exp(s - m_new) : 0.0f;
     const float rescale = precise::exp(m - m_new);
     l = rescale * l + simd_sum(lane % SHARE == 0 ? P : 0.0f);

@@ -57,7 +57,11 @@ for (int d = lane; d < HEAD_SIZE; d += LANES) {
 }
 
 // A sink is a key that has a logit and no value.
-OnlineSoftmax<HEAD_SIZE> softmax = {has_sinks ? sinks[head] : LOWEST, has_sinks ? 1.0f : 0.0f, {}};
+OnlineSoftmax<HEAD_SIZE> softmax = {LOWEST, 0.0f, {}};
+if (has_sinks) {
+  softmax.m = sinks[head];
+  softmax.l = 1.0f;
+}
 
 for (int j = tile_begin / KEYS * KEYS; j < tile_end; j += KEYS) {
   const long block = block_table[sequence * max_blocks + j / block_size];

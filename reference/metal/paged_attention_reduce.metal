@@ -18,7 +18,10 @@ const int num_partitions = m_shape[2];
 const long row = long(threadgroup_position_in_grid.y) * num_heads + head;
 const long parts = row * num_partitions;
 
-float largest = has_sinks ? sinks[head] : LOWEST;
+float largest = LOWEST;
+if (has_sinks) {
+  largest = sinks[head];
+}
 for (int a = lane; a < num_partitions; a += LANES) {
   largest = max(largest, m[parts + a]);
 }
