@@ -11,8 +11,8 @@ constant constexpr int THREADS = ROWS * LANES;
 /// Lanes that share a key: KEYS * SHARE == LANES.
 constant constexpr int SHARE = LANES / KEYS;
 
-/// Below every logit, and far enough from the end that a difference of two does not overflow. Beside
-/// a variable in ?: it is float(LOWEST), as the two lie in different address spaces.
+/// Below every logit, and far enough from the end that a difference of two does not overflow. In a
+/// choice beside a variable it is float(LOWEST): the two lie in different address spaces.
 constant constexpr float LOWEST = -0.5f * FLT_MAX;
 
 /// m, l and O of a row. {m, l, {}} is one of l keys that have the logit m and a value of 0.
