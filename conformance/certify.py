@@ -226,7 +226,7 @@ def _target(
     if recipe.start is None:
         found = _running(f"{recipe.url}{recipe.base_path}", options)
         return replace(found, name=recipe.name, backend=recipe.name, claims=claims(recipe))
-    model_name, weights = _weights(options.model or DEFAULT_MODEL, recipe, progress)
+    model_name, weights = weights_of(options.model or DEFAULT_MODEL, recipe, progress)
     server = stack.enter_context(
         started(
             recipe,
@@ -256,7 +256,7 @@ def _runner(options: Options, folder: RunFolder) -> RunnerTarget:
     return find(options.runner, options.runner_python, options.runner_dtype, log, options.model)
 
 
-def _weights(model: str, recipe: Recipe, progress: Progress) -> tuple[str, Path]:
+def weights_of(model: str, recipe: Recipe, progress: Progress) -> tuple[str, Path]:
     """Name and weights of a model to start a backend with: a fixture model, or a checkpoint."""
     check_model(model)
     if model in fixtures.models.names():

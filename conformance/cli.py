@@ -17,7 +17,8 @@ from rich.text import Text
 
 import fixtures.models
 from conformance import catalogue, each_model
-from conformance.certify import KERNEL_PROFILE, Certification, void_certificate
+from conformance import serve as serving
+from conformance.certify import DEFAULT_MODEL, KERNEL_PROFILE, Certification, void_certificate
 from conformance.compare.production import names
 from conformance.control import RECORDED, Control
 from conformance.known_failures import KnownFailuresError
@@ -66,7 +67,7 @@ def certify(
     runner: Annotated[
         str | None,
         typer.Option(
-            help="A runner of token ids: transformers, mlx-lm, vllm, or your own as module:object."
+            help="A runner of token ids: transformers, mlx-lm, reference, vllm, or module:object."
         ),
     ] = None,
     runner_python: Annotated[
@@ -178,6 +179,30 @@ def certify(
     files = write_report(finished, report_folder)
     summary(finished, _out, files)
     raise typer.Exit(finished.verdict.exit_code)
+
+
+@app.command(context_settings={"allow_extra_args": True})
+def serve(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Option(help="A fixture model, or the folder of a checkpoint.")
+    ] = DEFAULT_MODEL,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where it listens.")] = 8000,
+    python: Annotated[
+        Path | None, typer.Option(help="Interpreter that has vLLM and mlx-lm already.")
+    ] = None,
+) -> None:
+    """Serve a model with the reference backend until Ctrl+C.
+
+    What follows `--` is added to vLLM's command line: `maccord serve -- --max-num-seqs 8`.
+    """
+    try:
+        serving.serve(model, port, python and python.absolute(), context.args, _err)
+    except TargetError as error:
+        _say(str(error), "bold red")
+        raise typer.Exit(UNJUDGED) from None
+    except KeyboardInterrupt:
+        _say("Interrupted before it served.")
 
 
 @app.command()

@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--base-url", help="the target: the API's base URL, such as http://127.0.0.1:8000/v1")
     add("--backend", help="the target: a known backend to start (`maccord backends`)")
     add("--backend-python", help="interpreter that has the backend installed already")
-    add("--runner", help="the target: transformers, mlx-lm, vllm, or your own as module:object")
+    add("--runner", help="the target: transformers, mlx-lm, reference, vllm, or module:object")
     add("--runner-python", help="interpreter that has the runner's engine")
     add("--runner-dtype", help="float32, bfloat16 or float16; by default the engine's own")
     add("--kernels", help="the target: a kernel library, by name or as module:object")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from conformance.kernels import expect
 from conformance.kernels.pools import BLOCK_SIZE, SLOTS, Pools
-from conformance.outcomes import Absent
+from conformance.outcomes import Absent, Failed
 from conformance.requirements import MUST, requirement
 from conformance.targets.kernels.contract import KernelLibrary, capabilities_of
 from fixtures.kernels import DTYPES
@@ -40,11 +40,17 @@ def written(
 ) -> None:
     """Writes tokens to slots, and compares every bit of both caches."""
     pools = Pools(call.key_cache, call.value_cache, one_array=one_array)
-    tokens = call.key, call.value
+    given = {"key": call.key, "value": call.value, "slot_mapping": call.slot_mapping}
+    before = {name: array.tobytes() for name, array in given.items()}
     expect.unbroken(
-        lambda: library.reshape_and_cache(*tokens, *pools.caches, call.slot_mapping, **call.named),
+        lambda: library.reshape_and_cache(
+            call.key, call.value, *pools.caches, call.slot_mapping, **call.named
+        ),
         write,
     )
+    for name, array in given.items():
+        if array.tobytes() != before[name]:
+            raise Failed(f"reshape_and_cache changed its argument {name}.", actual=str(write))
     pools.check(write.expected(call), write)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -70,10 +70,14 @@ class ServerTarget:
 
 @dataclass(frozen=True)
 class StartedServer:
-    """A server that Maccord started; `restart` starts it again at the same URL."""
+    """A server that Maccord started; `restart` starts it again at the same URL.
+
+    `alive` says whether its process still runs.
+    """
 
     target: ServerTarget
     restart: Callable[[], None]
+    alive: Callable[[], bool]
 
 
 def short_name(model: str) -> str:
@@ -123,6 +127,7 @@ def started(
     run_dir: Path,
     port: int | None = None,
     python: Path | None = None,
+    arguments: Sequence[str] = (),
     progress: Progress = quiet,
 ) -> Iterator[StartedServer]:
     """Installs the backend if needed, serves the model, and ends the server afterwards.
@@ -133,6 +138,7 @@ def started(
         run_dir: where the server's log goes, as `<backend>.log`, and its scratch folder.
         port: by default a free one.
         python: an interpreter that already has the backend.
+        arguments: added to the command.
 
     Raises:
         NotServed: it cannot be had to serve the model.
@@ -159,7 +165,8 @@ def started(
         "scratch": str(scratch.resolve()),
         "maccord": str(MACCORD),
     }
-    command = tuple(_fill(part, values) for part in recipe.start.command_for(model_name))
+    parts = recipe.start.command_for(model_name)
+    command = (*(_fill(part, values) for part in parts), *arguments)
     managed = recipe.install.how == "venv"
     env = clean_environment(interpreter) if managed else dict(os.environ)
     env |= {name: _fill(text, values) for name, text in recipe.start.env.items()}
@@ -195,7 +202,7 @@ def started(
             command=command,
             log_path=str(log_path),
         )
-        yield StartedServer(target, process.restart)
+        yield StartedServer(target, process.restart, process.alive)
 
 
 def _weights(recipe: Recipe, model_dir: Path) -> Path:

@@ -55,6 +55,6 @@ def _bits_of(pool: mx.array) -> NDArray[np.unsignedinteger[Any]]:
     memory: one of the pool itself would not keep MLX from giving the memory back.
     """
     # MLX's stubs do not say that its arrays are buffers.
-    bits: Any = pool.view({2: mx.uint16, 4: mx.uint32}[pool.itemsize])
+    bits: Any = pool.view({1: mx.uint8, 2: mx.uint16, 4: mx.uint32}[pool.itemsize])
     mx.eval(bits)
     return np.asarray(memoryview(bits))

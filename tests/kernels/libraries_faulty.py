@@ -157,6 +157,14 @@ class ValuesAreKeys(TorchKernels):
         super().reshape_and_cache(key, key, keys, values, slots)
 
 
+class PaddingBecomesZero(TorchKernels):
+    """Changes the mapping that it is given."""
+
+    def reshape_and_cache(self, key: Any, value: Any, keys: Any, values: Any, slots: Any) -> None:
+        super().reshape_and_cache(key, value, keys, values, slots)
+        np.maximum(slots, 0, out=slots)
+
+
 class BitsAreNumbers(TorchKernels):
     """Copies through arithmetic, which keeps no NaN as it is."""
 

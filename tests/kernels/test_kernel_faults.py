@@ -144,6 +144,7 @@ CAUGHT = [
     (faulty.WritesItsCache, places.test_writes_nothing, DTYPES, "its argument value_cache"),
     (faulty.Crashes, features("plain"), DTYPES, "RuntimeError: Metal: command buffer 7 failed"),
     (faulty.PaddingIsTheLastSlot, slots("padding"), DTYPES, "block 6, offset 15"),
+    (faulty.PaddingBecomesZero, slots("padding"), DTYPES, "its argument slot_mapping"),
     (faulty.ValuesAreKeys, slots("one-token"), DTYPES, "1 of 112 slots of value_cache"),
     (faulty.KeysOnly, pairs("one"), DTYPES, "16 of 112 slots of value_cache"),
     (faulty.BitsAreNumbers, pairs("many"), ("bfloat16", "float16"), "are not as they should be"),

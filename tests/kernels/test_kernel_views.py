@@ -27,7 +27,7 @@ def write(key_cache, value_cache, number, slot):
     mx.eval(key_cache, value_cache)
 
 
-@every_dtype
+@pytest.mark.parametrize("dtype", [*DTYPES, "uint8", "int8"])
 def test_a_view_is_at_the_pools_own_address(dtype):
     keys = pool(dtype)
     with torch_view(keys) as tensor:
@@ -67,6 +67,20 @@ def test_mlx_writing_under_a_view_is_told(dtype):
     ):
         write(keys, values, 1.0, 5)
         assert (tensor == 0).all()  # it is of the old memory
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("fp8", "uint8"), ("int8", "int8")])
+def test_what_mlx_quantises_is_what_torch_reads(kind, dtype):
+    keys, values = pool(dtype), pool(dtype)
+    place = address(keys)
+    token = mx.full((1, *SHAPE[2:]), -2.5)
+    named = {"kv_cache_dtype": kind, "k_scale": 0.5, "v_scale": 0.25}
+    cache.reshape_and_cache(token, token, keys, values, mx.array([9]), **named)
+    mx.eval(keys, values)
+    assert address(keys) == place
+    with torch_view(keys) as tensor:
+        stored = tensor[1, 1].view(torch.float8_e4m3fn) if kind == "fp8" else tensor[1, 1]
+        assert (stored.float() == -5).all()
 
 
 def test_a_pool_that_is_not_computed_yet_is_computed():

@@ -92,7 +92,7 @@ def test_a_must_on_what_is_absent_is_reported_below_must():
 @pytest.mark.parametrize(
     ("runner", "dtype", "sentence"),
     [
-        ("nonesuch", None, "no runner 'nonesuch'; known are transformers, mlx-lm, vllm"),
+        ("nonesuch", None, "no runner 'nonesuch'; known are transformers, mlx-lm, reference"),
         ("transformers", "float8", "no dtype 'float8'"),
         ("runners_own:Nonesuch", None, "AttributeError"),
         ("nonesuch:thing", None, "No module named 'nonesuch'"),

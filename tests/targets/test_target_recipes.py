@@ -41,6 +41,7 @@ def test_every_shipped_recipe_loads():
         "docker-model-runner",
         "llama.cpp",
         "mlx-lm",
+        "reference",
         "vllm-cpu",
         "vllm-cuda",
         "vllm-metal",
@@ -100,7 +101,7 @@ def test_broken_arguments_of_one_model_are_named(tmp_path, old, new, message):
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["vllm-cpu", "vllm-cuda"])
+@pytest.mark.parametrize("name", ["reference", "vllm-cpu", "vllm-cuda"])
 def test_production_parses_what_the_scripted_model_says(name):
     start = load(name).start
     assert start and {"--tool-call-parser", "--reasoning-parser"} < set(start.arguments["scripted"])
@@ -108,7 +109,7 @@ def test_production_parses_what_the_scripted_model_says(name):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(RecipeError, match=r"No backend is called 'mlx'; known are .*mlx-lm, vllm"):
+    with pytest.raises(RecipeError, match=r"No backend is called 'mlx'; known are .*mlx-lm, reference"):
         load("mlx")
 
 
