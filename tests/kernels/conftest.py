@@ -1,7 +1,7 @@
 """The libraries that run here: PyTorch's always, MLX's where MLX is installed (`mlx[cpu]` does).
 
 The Metal kernels run in the emulator, which compiles each of their instances. Where a test is of
-many instances, that of one dtype is enough here; `maccord certify --kernels reference-metal` has
+many instances, or of a long context, that of one dtype is enough here; `maccord certify --kernels reference-metal` has
 them all. How near bounds are to what kernels lose is told by those that are quick.
 """
 
@@ -11,7 +11,7 @@ import pytest
 
 from conformance.targets.kernels import ADAPTERS, Checked, load
 
-OF_MANY_INSTANCES = ("test_any_shape", "test_any_latents", "test_latent_shapes")
+IN_ONE_DTYPE = ("test_any_shape", "test_any_latents", "test_latent_shapes", "long-and-short")
 OF_BOUNDS = ("test_a_bound_is_near", "test_a_window_on_a_long_context")
 
 
@@ -24,8 +24,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def is_left_out(item: pytest.Item) -> bool:
     if "reference-metal" not in item.name:
         return False
-    many = item.name.startswith(OF_MANY_INSTANCES) and "bfloat16" not in item.name
-    return many or item.name.startswith(OF_BOUNDS)
+    long = any(name in item.name for name in IN_ONE_DTYPE) and "bfloat16" not in item.name
+    return long or item.name.startswith(OF_BOUNDS)
 
 
 @pytest.fixture(scope="session", params=sorted(ADAPTERS))
