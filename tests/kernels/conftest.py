@@ -1,8 +1,8 @@
 """The libraries that run here: PyTorch's always, MLX's where MLX is installed (`mlx[cpu]` does).
 
 The Metal kernels run in the emulator, which compiles each of their instances. Where a test is of
-many instances, or of a long context, that of one dtype is enough here; `maccord certify --kernels reference-metal` has
-them all. How near bounds are to what kernels lose is told by those that are quick.
+many instances, or of a long context, that of one dtype is enough here; `maccord certify --kernels
+reference-metal` has them all. How near bounds are to what kernels lose is told by quicker ones.
 """
 
 from __future__ import annotations
