@@ -95,7 +95,7 @@ class Certification:
             run = RunFolder(folder or (options.report or temporary_folder(stack)) / "run")
             run.reset()
             if options.runner or options.kernels:
-                found = kernels.find(options.kernels) if options.kernels else _runner(options, run)
+                found = _kernels(options, run) if options.kernels else _runner(options, run)
                 return cls(options, known, run, found, False, began, time.time(), stack.pop_all())
             with Display(console or Console(stderr=True)) as display:
                 target = _target(options, run, stack, labelled(display, label))
@@ -166,6 +166,7 @@ class Certification:
             results=results,
             known_failures=_stated(self.known_failures) if self.known_failures else None,
             numerics=self.folder.parities(),
+            footprints=self.folder.footprints(),
             notes=_restart_note(len(self.folder.restarts())),
             log_tail=_log_tail(self.target) if void else None,
         )
@@ -256,6 +257,13 @@ def _runner(options: Options, folder: RunFolder) -> RunnerTarget:
     return find(options.runner, options.runner_python, options.runner_dtype, log, options.model)
 
 
+def _kernels(options: Options, folder: RunFolder) -> kernels.KernelTarget:
+    """The kernel library that was asked for."""
+    assert options.kernels is not None
+    python = options.kernels_python
+    return kernels.find(options.kernels, python, python and folder.path / "kernels.log")
+
+
 def weights_of(model: str, recipe: Recipe, progress: Progress) -> tuple[str, Path]:
     """Name and weights of a model to start a backend with: a fixture model, or a checkpoint."""
     check_model(model)
@@ -327,9 +335,7 @@ def _described(target: Target, options: Options) -> report.Target:
 
 
 def _log_tail(target: Target) -> str | None:
-    if isinstance(target, kernels.KernelTarget) or target.log_path is None:
-        return None
-    if not Path(target.log_path).is_file():
+    if target.log_path is None or not Path(target.log_path).is_file():
         return None
     text = Path(target.log_path).read_text(errors="backslashreplace")
     return "\n".join(text.splitlines()[-LOG_TAIL_LINES:]) or None

@@ -79,8 +79,12 @@ def certify(
     kernels: Annotated[
         str | None,
         typer.Option(
-            help=f"A kernel library: {', '.join(ADAPTERS)}, or your own as module:object."
+            help=f"A kernel library: {', '.join(ADAPTERS)}, or your own as module:object or a TOML "
+            "file that tells of .metal files."
         ),
+    ] = None,
+    kernels_python: Annotated[
+        Path | None, typer.Option(help="Interpreter that has the kernel library.")
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -147,6 +151,7 @@ def certify(
         runner_python=runner_python and runner_python.absolute(),
         runner_dtype=runner_dtype,
         kernels=kernels,
+        kernels_python=kernels_python and kernels_python.absolute(),
         model=models[0] if len(models) == 1 else None,
         api_key_env=api_key_env,
         tokenizer=tokenizer and tokenizer.absolute(),

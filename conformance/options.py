@@ -27,6 +27,7 @@ class Options:
     runner_python: Path | None = None
     runner_dtype: str | None = None
     kernels: str | None = None
+    kernels_python: Path | None = None
     model: str | None = None
     api_key_env: str | None = None
     tokenizer: Path | None = None
@@ -72,6 +73,7 @@ class Options:
             runner_python=path("--runner-python"),
             runner_dtype=config.getoption("--runner-dtype"),
             kernels=config.getoption("--kernels"),
+            kernels_python=path("--kernels-python"),
             model=config.getoption("--model"),
             api_key_env=config.getoption("--api-key-env"),
             tokenizer=path("--tokenizer"),
@@ -94,6 +96,9 @@ class Options:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Options:
         """The options that `to_json` wrote."""
-        paths = ("backend_python", "runner_python", "tokenizer", "known_failures", "report")
+        paths = (
+            "backend_python", "runner_python", "kernels_python", "tokenizer", "known_failures",
+            "report",
+        )  # fmt: skip
         fields: dict[str, Any] = {k: Path(v) if k in paths and v else v for k, v in data.items()}
         return cls(**fields)

@@ -36,6 +36,8 @@ from conformance.worker import WorkerState
 
 SUITE_FOLDER = Path(__file__).parent
 RESULT_PROPERTY = "maccord_result"
+FOOTPRINT_PROPERTY = "footprint"
+"""What a requirement records of the memory that a pool took, with pytest's `record_property`."""
 
 _measured_from = pytest.StashKey[float]()
 _worker = pytest.StashKey[WorkerState]()
@@ -52,7 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--runner", help="the target: transformers, mlx-lm, reference, vllm, or module:object")
     add("--runner-python", help="interpreter that has the runner's engine")
     add("--runner-dtype", help="float32, bfloat16 or float16; by default the engine's own")
-    add("--kernels", help="the target: a kernel library, by name or as module:object")
+    add("--kernels", help="the target: a kernel library by name, as module:object or a TOML file")
+    add("--kernels-python", help="interpreter that has the kernel library")
     add("--model", help="the model's name at the target; with --backend, what to serve")
     add("--api-key-env", help="name of the environment variable that holds the API key")
     add("--tokenizer", help="folder with the model's tokenizer.json and chat template")
@@ -319,6 +322,9 @@ class _Controller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if (result := result_of(report)) is not None:
             self.certification.folder.record(result)
+            for name, value in report.user_properties:
+                if name == FOOTPRINT_PROPERTY:
+                    self.certification.folder.record_footprint(value)  # type: ignore[arg-type]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str) -> None:

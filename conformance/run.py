@@ -67,8 +67,8 @@ class RunFolder:
         """Make the folder ready for a new run; results of an earlier one are removed."""
         self.path.mkdir(parents=True, exist_ok=True)
         stale = (
-            self.results_file, self._parities, self._lost, self._planned, self._restarts,
-            self._restart_wanted, *self.path.glob("shared-*"),
+            self.results_file, self._parities, self._footprints, self._lost, self._planned,
+            self._restarts, self._restart_wanted, *self.path.glob("shared-*"),
         )  # fmt: skip
         for file in stale:
             file.unlink(missing_ok=True)
@@ -80,13 +80,7 @@ class RunFolder:
 
     def results(self) -> list[Result]:
         """Every result recorded so far; a line cut short by a crash is left out."""
-        if not self.results_file.is_file():
-            return []
-        found = []
-        for line in self.results_file.read_text().splitlines():
-            with suppress(ValueError):
-                found.append(Result.from_json(json.loads(line)))
-        return found
+        return [Result.from_json(line) for line in _json_lines(self.results_file)]
 
     def record_parity(self, found: dict[str, Any]) -> None:
         """Append what a comparison with production came to, from any of the run's processes.
@@ -106,13 +100,16 @@ class RunFolder:
 
     def parities(self) -> list[dict[str, Any]]:
         """Every comparison recorded so far; a line cut short by a crash is left out."""
-        if not self._parities.is_file():
-            return []
-        found = []
-        for line in self._parities.read_bytes().splitlines():
-            with suppress(ValueError):
-                found.append(json.loads(line))
-        return found
+        return _json_lines(self._parities)
+
+    def record_footprint(self, found: dict[str, Any]) -> None:
+        """Append what sequences cost in a pool: `footprint` in the certificate's schema."""
+        with self._footprints.open("a") as file:
+            file.write(json.dumps(found) + "\n")
+
+    def footprints(self) -> list[dict[str, Any]]:
+        """Every footprint recorded so far."""
+        return _json_lines(self._footprints)
 
     def shared(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What the first process that asks makes, and all others read.
@@ -178,6 +175,10 @@ class RunFolder:
         return self.path / "parity.jsonl"
 
     @property
+    def _footprints(self) -> Path:
+        return self.path / "footprints.jsonl"
+
+    @property
     def _lost(self) -> Path:
         return self.path / "target-lost"
 
@@ -192,3 +193,14 @@ class RunFolder:
     @property
     def _planned(self) -> Path:
         return self.path / "planned.json"
+
+
+def _json_lines(file: Path) -> list[dict[str, Any]]:
+    """The objects of a file, one a line; a line cut short by a crash is left out."""
+    if not file.is_file():
+        return []
+    found = []
+    for line in file.read_bytes().splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found

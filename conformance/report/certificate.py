@@ -114,6 +114,7 @@ class Certificate:
     requirement's id to what the control came to. `log_tail` is the end of the backend's log,
     kept when the run was void. `models` has an entry for each model, where there were several.
     `numerics` is what comparisons with production came to: see `conformance.report.numerics`.
+    `footprints` is what a pool of keys and values took: see `conformance.report.footprints`.
     """
 
     verdict: Verdict
@@ -136,6 +137,7 @@ class Certificate:
     log_tail: str | None = None
     models: list[Served] = field(default_factory=list)
     numerics: list[dict[str, Any]] = field(default_factory=list)
+    footprints: list[dict[str, Any]] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:

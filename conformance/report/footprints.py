@@ -17,6 +17,8 @@ class FootprintRow:
     """A set of sequences as a row of a table, with a bar for each way.
 
     Attributes:
+        longest: the longest sequence that the pool held.
+        longest_contiguous: that each could have, if the pool's memory were parted equally.
         pool_bar, contiguous_bar: lengths of bars, of 100; the larger of all rows is 100.
     """
 
@@ -26,6 +28,7 @@ class FootprintRow:
     contiguous: str
     share: str
     longest: str
+    longest_contiguous: str
     pool_bar: float
     contiguous_bar: float
 
@@ -42,10 +45,8 @@ def footprint_rows(footprints: Sequence[Mapping[str, Any]]) -> list[FootprintRow
             pool=size(each["pool_bytes"]),
             contiguous=size(each["contiguous_bytes"]),
             share=f"{100 * each['pool_bytes'] / each['contiguous_bytes']:.0f}%",
-            longest=(
-                f"{each['longest_sequence']} tokens; in as many equal parts of this memory "
-                f"{each['longest_contiguous']}"
-            ),
+            longest=f"{each['longest_sequence']} tokens",
+            longest_contiguous=f"{each['longest_contiguous']} tokens",
             pool_bar=round(100 * each["pool_bytes"] / largest, 2),
             contiguous_bar=round(100 * each["contiguous_bytes"] / largest, 2),
         )

@@ -25,6 +25,7 @@ from markupsafe import Markup
 from conformance.evidence import Result
 from conformance.outcomes import Level, Outcome
 from conformance.report.certificate import Certificate
+from conformance.report.footprints import footprint_rows
 from conformance.report.numerics import SHOWN_FIRST, compared, headline, quantised
 from conformance.report.sections import SYMBOLS, Section, message_beyond_cause, sections
 from conformance.report.text import (
@@ -65,6 +66,7 @@ def render(certificate: Certificate) -> str:
             anchors={result.id: f"r{n}" for n, result in enumerate(certificate.results, 1)},
             agreement=_agreement(certificate),
             compared=compared(certificate),
+            footprints=footprint_rows(certificate.footprints),
             headline=headline(certificate),
             quantised=quantised(certificate),
             shown_first=SHOWN_FIRST,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 
 import library_own
@@ -19,7 +20,7 @@ from conformance.targets.kernels import (
 )
 from conformance.targets.kernels.target import ADAPTERS
 from fixtures.kernels import ArgumentError
-from fixtures.kernels.cases import Case
+from fixtures.kernels.cases import NUMPY, Case
 from fixtures.kernels.latents import LatentCase
 
 SLOT = np.array([3])
@@ -145,7 +146,26 @@ def test_what_is_no_library_is_told_why(name, sentence):
 
 def test_a_library_has_the_name_that_it_is_asked_for_by():
     pytest.importorskip("mlx.core", reason="reference-mlx needs MLX, which is not installed")
-    assert {name: load(name).name for name in ADAPTERS} == {name: name for name in ADAPTERS}
+    here = [name for name in ADAPTERS if not name.startswith("vllm-")]  # see test_kernel_vllm
+    assert [load(name).name for name in here] == here
+
+
+def test_a_library_that_lives_elsewhere_says_how_it_is_reached():
+    if importlib.util.find_spec("vllm") is not None:
+        pytest.skip("vLLM is installed here")
+    with pytest.raises(TargetError, match=r"^vllm-cpu is not installed here .*--kernels-p"):
+        load("vllm-cpu")
+
+
+def test_arrays_go_to_mlx_and_back_by_their_bits():
+    pytest.importorskip("mlx.core", reason="MLX is not installed")
+    from conformance.targets.kernels.on_vllm_metal import to_mlx, to_numpy
+
+    for dtype, kind in NUMPY.items():
+        numbers = np.array([[1.5, -0.0], [np.inf, 3e-3]], kind)[:, ::-1]
+        there = to_mlx(numbers)
+        assert there.dtype.__repr__().endswith(dtype)
+        assert to_numpy(there, numbers.dtype).tobytes() == numbers.tobytes()
 
 
 def test_latents_go_through_the_same_checks():

@@ -40,6 +40,12 @@ class Checked:
     def capabilities(self) -> KernelCapabilities:
         return self._capabilities
 
+    def close(self) -> None:
+        """Ends what the library runs in, if it is a process of its own."""
+        close = getattr(self.library, "close", None)
+        if callable(close):
+            close()
+
     def reshape_and_cache(
         self,
         key: Array,

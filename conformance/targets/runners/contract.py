@@ -15,7 +15,23 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from conformance.targets.apart.answers import Broken, Refused, raised
 from fixtures.snapshots import Recorded
+
+__all__ = [
+    "CHUNKS",
+    "STRANGER",
+    "WAY_IS",
+    "Broken",
+    "Caching",
+    "Logits",
+    "Refused",
+    "Runner",
+    "Scoring",
+    "Sequences",
+    "Way",
+    "raised",
+]
 
 Sequences = Mapping[str, Sequence[int]]
 Logits = NDArray[np.float32]
@@ -45,23 +61,6 @@ CHUNKS = (7, 16)
 
 STRANGER = 5
 """Tokens with which another sequence goes on after a first part that two share."""
-
-
-LONGEST = 300
-"""Characters of an engine's own message that are told."""
-
-
-class Refused(Exception):
-    """The runner honestly does not do this; one sentence, the engine's own where it has one."""
-
-
-class Broken(Exception):
-    """The runner broke: it crashed, hung, or gave what no runner may give; one sentence."""
-
-
-def raised(error: Exception) -> str:
-    """An engine's error in one line of a bearable length."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}"
 
 
 class Runner(Protocol):

@@ -8,16 +8,15 @@ below SCRATCH that the answer names. What the engine prints goes where it likes:
 from __future__ import annotations
 
 import importlib
-import json
-import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from conformance.targets.runners.contract import Broken, Refused, Way, raised
+from conformance.targets.apart.answers import serve
+from conformance.targets.runners.contract import Way
 from conformance.targets.runners.ways import offered, score
 from fixtures.snapshots import Recorded
 
@@ -28,23 +27,20 @@ def main(
     module: str, kind: str, model: str, dtype: str, scratch: str, into: str, out_of: str
 ) -> None:
     """Answers until there are no more questions. The first answer is to "load"."""
-    with os.fdopen(int(into)) as questions, os.fdopen(int(out_of), "w") as answers:
-        runner: Any = None
+    runner: Any = None
 
-        def answered(question: Mapping[str, Any]) -> dict[str, Any]:
-            nonlocal runner
-            if question["do"] == "load":
-                runner = getattr(importlib.import_module(module), kind)(Path(model), dtype)
-                return {"ways": sorted(offered(runner))}
-            if question["do"] == "generate":
-                return {"said": runner.generate(question["token_ids"], question["max_tokens"])}
-            file = Path(scratch) / f"{question['number']}.npz"
-            save(file, score(runner, question["sequences"], Way(question["way"])))
-            return {"file": file.name}
+    def answered(question: Mapping[str, Any]) -> dict[str, Any]:
+        nonlocal runner
+        if question["do"] == "load":
+            runner = getattr(importlib.import_module(module), kind)(Path(model), dtype)
+            return {"ways": sorted(offered(runner))}
+        if question["do"] == "generate":
+            return {"said": runner.generate(question["token_ids"], question["max_tokens"])}
+        file = Path(scratch) / f"{question['number']}.npz"
+        save(file, score(runner, question["sequences"], Way(question["way"])))
+        return {"file": file.name}
 
-        for line in questions:
-            answers.write(json.dumps(_outcome(answered, json.loads(line))) + "\n")
-            answers.flush()
+    serve(answered, into, out_of)
 
 
 def save(file: Path, seen: Mapping[str, Recorded]) -> None:
@@ -70,19 +66,6 @@ def load(file: Path) -> dict[str, Recorded]:
             )
             for name in sorted(names)
         }
-
-
-def _outcome(
-    answered: Callable[[Mapping[str, Any]], dict[str, Any]], question: Mapping[str, Any]
-) -> dict[str, Any]:
-    try:
-        return answered(question)
-    except Refused as error:
-        return {"refused": str(error)}
-    except Broken as error:
-        return {"broken": str(error)}
-    except Exception as error:
-        return {"broken": raised(error)}
 
 
 if __name__ == "__main__":
