@@ -124,7 +124,7 @@ def test_a_library_need_not_take_the_names_of_features_that_it_lacks():
     [
         (
             "cuda",
-            "There is no kernel library 'cuda': name one of reference-mlx, torch, vllm-cpu, ",
+            "There is no kernel library 'cuda': name one of reference-metal, reference-mlx, torch,",
         ),
         ("no_such:Thing", "no_such:Thing cannot be loaded: ModuleNotFoundError: No module"),
         ("library_own:Gone", "library_own:Gone cannot be loaded: AttributeError: module"),

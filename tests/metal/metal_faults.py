@@ -1,0 +1,142 @@
+"""Faults of the kernels: name, file, what stands there, what stands there instead, a small case.
+
+Each is one that somebody has made, or nearly: the text on the left occurs once in its file.
+"""
+
+from __future__ import annotations
+
+PREFILL, SPLIT = "paged_attention.metal", "paged_attention_split_kv.metal"
+REDUCE, LATENT = "paged_attention_reduce.metal", "mla_attention.metal"
+WRITE, COPY = "reshape_and_cache.metal", "copy_blocks.metal"
+SOFTMAX, TILES, CACHE = "online_softmax.h", "tiles.h", "kv_cache.h"
+
+BARRIER_BEFORE = "  threadgroup_barrier(mem_flags::mem_threadgroup);  // all are done with the tile"
+BARRIER_AFTER = "thread_id);\n  threadgroup_barrier(mem_flags::mem_threadgroup);"
+FACTOR = "precise::exp(m[parts + a] - largest)"
+
+FAULTS = [
+    # ---- masks and windows
+    ("window-one-too-long", PREFILL, "const int begin = max(0, position - sliding_window + 1);",
+     "const int begin = max(0, position - sliding_window);", "window-float32"),
+    ("window-one-too-short", PREFILL, "const int begin = max(0, position - sliding_window + 1);",
+     "const int begin = max(0, position - sliding_window + 2);", "window-float32"),
+    ("not-causal", PREFILL, "has_row ? position + 1 : begin",
+     "has_row ? start + num_queries : begin", "plain-float32"),
+    ("a-token-does-not-see-itself", PREFILL, "has_row ? position + 1 : begin",
+     "has_row ? position : begin", "plain-float32"),
+    ("masked-tail-counts", SOFTMAX, "const bool seen = first <= key && key < last;",
+     "const bool seen = first <= key;", "plain-float32"),
+    ("last-row-decides-the-tile", PREFILL, "(first_row + num_rows - 1) / group + 1",
+     "first_row / group + 1", "plain-float32"),
+    ("rows-beyond-the-sequence", PREFILL, "< num_rows;", "< ROWS;", "plain-float32"),
+    # ---- where things are
+    ("keys-of-the-first-kv-head", PREFILL, "* stride + kv_head * HEAD_SIZE", "* stride",
+     "grouped-float32"),
+    ("stride-of-one-head", PREFILL, "stride = long(num_kv_heads) * HEAD_SIZE",
+     "stride = HEAD_SIZE", "grouped-float32"),
+    ("heads-interleaved", PREFILL, "kv_head * group + (has_row ? row % group : 0)",
+     "kv_head + num_kv_heads * (has_row ? row % group : 0)", "grouped-float32"),
+    ("rows-are-tokens-first", PREFILL, "(has_row ? row / group : 0)",
+     "(has_row ? row % max(num_queries, 1) : 0)", "grouped-float32"),
+    ("the-next-block", PREFILL, "j / block_size];", "(j + KEYS) / block_size];", "plain-float32"),
+    ("offset-in-a-tile", PREFILL, "j % block_size)", "j % KEYS)", "plain-float32"),
+    ("tables-are-side-by-side", PREFILL, "block_table[sequence * max_blocks",
+     "block_table[sequence", "plain-float32"),
+    ("rows-of-the-query-overlap", PREFILL, "simdgroup_index_in_threadgroup * HEAD_SIZE",
+     "simdgroup_index_in_threadgroup * LANES", "plain-float32"),
+    ("tiles-without-their-padding", TILES, "tile[k * pitch(SIZE) + d]", "tile[k * SIZE + d]",
+     "plain-float32"),
+    ("products-beyond-whole-simdgroups", TILES, "d < SIZE; d += SHARE",
+     "d < SIZE / LANES * LANES; d += SHARE", "sharp-float32"),
+    ("a-share-of-the-products", TILES, "return quad_sum(sum);", "return sum;", "plain-float32"),
+    ("elements-beyond-whole-simdgroups", SOFTMAX, "(VALUE_SIZE + LANES - 1) / LANES",
+     "VALUE_SIZE / LANES", "sharp-float32"),
+    ("no-guard-of-the-last-elements", PREFILL, "    if (d < HEAD_SIZE) {", "    if (d < 96) {",
+     "sharp-float32"),
+    # ---- synchronisation
+    ("no-barrier-before-loading", PREFILL, BARRIER_BEFORE, "  // all are done with the tile",
+     "plain-float32"),
+    ("no-barrier-after-loading", PREFILL, BARRIER_AFTER, "thread_id);", "plain-float32"),
+    ("barrier-of-one-simdgroup", PREFILL, BARRIER_AFTER,
+     "thread_id);\n  simdgroup_barrier(mem_flags::mem_threadgroup);", "plain-float32"),
+    ("barrier-of-device-memory", PREFILL, BARRIER_AFTER,
+     "thread_id);\n  threadgroup_barrier(mem_flags::mem_device);", "plain-float32"),
+    # ---- online softmax
+    ("output-is-not-rescaled", SOFTMAX, "O[n] *= rescale;", "", "plain-float32"),
+    ("sum-is-not-rescaled", SOFTMAX, "l = rescale * l +", "l = l +", "plain-float32"),
+    ("a-key-counts-for-each-lane", SOFTMAX, "lane % SHARE == 0 ? P : 0.0f", "P", "plain-float32"),
+    ("maximum-of-the-tile-alone", SOFTMAX, "max(m, simd_max(seen ? s : float(LOWEST)))",
+     "simd_max(seen ? s : float(LOWEST))", "near-overflow-float32"),
+    ("no-maximum", SOFTMAX, "max(m, simd_max(seen ? s : float(LOWEST)))", "0.0f",
+     "near-overflow-float32"),
+    ("weight-of-the-next-key", SOFTMAX, "ushort(k * SHARE)", "ushort(k * SHARE + SHARE)",
+     "plain-float32"),
+    ("maximum-begins-at-0", PREFILL, "softmax = {LOWEST,", "softmax = {0.0f,",
+     "near-overflow-float32"),
+    ("output-rounded-to-half", PREFILL, "T(softmax.O[n] / softmax.l)",
+     "T(half(softmax.O[n] / softmax.l))", "plain-float32"),
+    ("not-divided", PREFILL, "T(softmax.O[n] / softmax.l)", "T(softmax.O[n])", "plain-float32"),
+    # ---- features
+    ("sinks-twice", PREFILL, "softmax.l = 1.0f", "softmax.l = 2.0f",
+     "sinks-float32"),
+    ("sinks-not-counted", PREFILL, "softmax.l = 1.0f", "softmax.l = 0.0f", "sinks-float32"),
+    ("sinks-of-the-kv-head", PREFILL, "sinks[head]", "sinks[kv_head]", "gpt-oss-float32"),
+    ("cap-before-scale", TILES, "  float s = scale * qk;", "  float s = qk;", "soft-cap-float32"),
+    ("cap-not-divided-by", TILES, "tanh(s / logits_soft_cap)", "tanh(s)", "soft-cap-float32"),
+    ("cap-after-slope", TILES, "  float s = scale * qk;",
+     "  float s = scale * qk - alibi_slope * float(distance);\n  alibi_slope = 0.0f;",
+     "everything-float32"),
+    ("alibi-sign", TILES, "s - alibi_slope", "s + alibi_slope", "alibi-float32"),
+    ("alibi-of-the-kv-head", PREFILL, "alibi_slopes[head]", "alibi_slopes[kv_head]",
+     "everything-float32"),
+    ("alibi-per-tile", PREFILL, "position - (j + lane / SHARE)", "position - j", "alibi-float32"),
+    # ---- partitions
+    ("partition-without-its-last-key", SPLIT, "(partition + 1) * PARTITION)",
+     "(partition + 1) * PARTITION - 1)", "split"),
+    ("partitions-overlap", SPLIT, "partition * PARTITION);\nconst int end",
+     "partition * PARTITION - 1);\nconst int end", "split"),
+    ("partitions-before-the-window", SPLIT, "max(max(0, position - sliding_window + 1), ",
+     "max(0, ", "split-window"),
+    ("position-of-the-next-token", SPLIT, "seq_lens[sequence] - 1", "seq_lens[sequence]",
+     "split"),
+    ("no-barrier-in-a-partition", SPLIT, BARRIER_AFTER, "thread_id);", "split-one-more"),
+    ("heads-beyond-the-group", SPLIT, "has_row = row < group", "has_row = true", "split"),
+    ("parts-are-not-rescaled", REDUCE, f"o += {FACTOR} *", "o +=", "split-sharp"),
+    ("sums-of-parts-are-not-rescaled", REDUCE, f"sum += {FACTOR} *", "sum +=", "split-sharp"),
+    ("parts-without-the-last", REDUCE, "a < num_partitions; ++a", "a < num_partitions - 1; ++a",
+     "split-one-more"),
+    ("sink-in-no-part", REDUCE, "  sum += precise::exp(sinks[head] - largest);", "",
+     "split-sinks"),
+    ("sink-in-every-part", REDUCE, "  sum += precise::exp(sinks[head] - largest);",
+     "  sum += num_partitions * precise::exp(sinks[head] - largest);", "split-sinks"),
+    # ---- 8 bits
+    ("fp8-bias-of-e5m2", CACHE, "power_of_2(exponent - E4M3_BIAS)", "power_of_2(exponent - 15)",
+     "fp8"),
+    ("fp8-without-sign", CACHE, "stored & 0x80 ? -value : value", "value", "fp8"),
+    ("fp8-subnormals-halved", CACHE, "power_of_2(1 - E4M3_BIAS) * fraction",
+     "power_of_2(-E4M3_BIAS) * fraction", "fp8-subnormal"),
+    ("fp8-cut-off", CACHE, "rint(value", "floor(value", "writes-fp8"),
+    ("fp8-wraps-around", CACHE, "min(as_type<float>(magnitude), E4M3_LARGEST)",
+     "as_type<float>(magnitude)", "writes-fp8"),
+    ("int8-uses-128", CACHE, "-INT8_LARGEST, INT8_LARGEST", "-INT8_LARGEST - 1.0f, INT8_LARGEST",
+     "writes-int8"),
+    ("int8-rounds-away", CACHE, "rint(x / scale)", "x / scale", "writes-int8"),
+    ("values-at-the-scale-of-keys", PREFILL, "v_scale, thread_id", "k_scale, thread_id", "fp8"),
+    ("values-stored-at-the-scale-of-keys", WRITE, "v_scale", "k_scale", "writes-int8"),
+    # ---- latents
+    ("latents-one-too-few", LATENT, "position + 1 - j", "position - j", "mla"),
+    ("latents-not-causal", LATENT, "min(position + 1 - j, KEYS)", "min(tile_end - j, KEYS)",
+     "mla-3-heads"),
+    ("latents-at-the-stride-of-rows", LATENT, "at * LATENT_SIZE", "at * ROW_SIZE", "mla"),
+    ("rope-left-out", LATENT, "dot_product<ROW_SIZE>(q", "dot_product<LATENT_SIZE>(q", "mla"),
+    ("one-position-for-all-tokens", LATENT, "start + row / num_heads", "start", "mla-prefill"),
+    # ---- writing
+    ("padding-is-a-slot", WRITE, "slot >= 0", "slot >= -1", "writes"),
+    ("slot-0-is-padding", WRITE, "slot >= 0", "slot > 0", "writes"),
+    ("values-are-keys", WRITE, "value[token", "key[token", "writes"),
+    ("first-numbers-only", WRITE, "i < width", "i < min(width, 32)", "writes"),
+    ("backwards", COPY, "source = block_mapping[2 * pair]", "source = block_mapping[2 * pair + 1]",
+     "copies"),
+    ("keys-only", COPY, "value_cache[destination", "key_cache[destination", "copies"),
+    ("one-word-too-many", COPY, "i < words", "i <= words", "copies"),
+]  # fmt: skip
