@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import metal_cases
+import language_on_metal
 import numpy as np
 import pytest
 from emulator_language import Case, run
-from metal_cases import NotExpressible, as_call
+from language_on_metal import NotExpressible, as_call
 from test_emulator_language_functions import ACCURACY
 from test_emulator_language_functions import CASES as FUNCTIONS
 from test_emulator_language_groups import CASES as GROUPS
@@ -141,7 +141,7 @@ def test_what_does_not_agree_is_told() -> None:
 
 def test_a_kernel_is_taken_apart() -> None:
     case = next(c for c in CASES if c.kernel == "scaled_short_7")
-    source = metal_cases.as_call(case).source
+    source = language_on_metal.as_call(case).source
     assert source.splitlines()[:4] == [
         "using T = short; constexpr int N = 7;",
         "device const T * in = reinterpret_cast<device const T *>(input_0);",

@@ -71,7 +71,7 @@ def test_schema_is_valid_and_strict_everywhere() -> None:
     Draft202012Validator.check_schema(schema())
     objects = [schema(), *schema()["$defs"].values()]
     strict = [found for found in objects if "properties" in found]
-    assert len(strict) == 14
+    assert len(strict) == 15
     for found in strict:
         assert found["additionalProperties"] is False
         assert {*found["properties"]} - {*found["required"]} <= OPTIONAL
