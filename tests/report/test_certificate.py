@@ -25,7 +25,7 @@ from tests.report.comparisons import MODELS, comparisons
 from tests.report.samples import certificate, hostile, realistic, result
 
 OPTIONAL = {
-    *("models", "numerics"),
+    *("models", "footprints", "numerics"),
     *("route", "requests", "seconds", "left_out", "way", "configuration", "quantised"),
     "broken",
     *("production_text", "target_text"),
