@@ -297,14 +297,19 @@ def test_three_bursts_are_silent():
         streams.sent_while_generating(burst, again=lambda: burst)
 
 
-def test_bursts_that_the_suite_was_kept_from_watching_show_nothing():
+def test_bursts_that_the_suite_was_kept_from_watching_show_nothing(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(streams.time, "sleep", pauses.append)
     burst = paced([1.0] * 24, 1.0)
     unseen = streams.Stream(replace(burst.response, held_up_s=0.9), [])
     with pytest.raises(Inconclusive, match="too busy"):
         streams.sent_while_generating(unseen, again=lambda: unseen)
+    assert pauses == [streams.PAUSE_S] * streams.MOST_STREAMS
+    pauses.clear()
     answers = iter([burst, unseen, burst])
     with pytest.raises(Silent, match="one burst"):
         streams.sent_while_generating(unseen, again=lambda: next(answers, burst))
+    assert len(pauses) == 2
 
 
 def test_a_short_answer_shows_no_growth():
