@@ -49,6 +49,12 @@ def test_what_was_seen_comes_over_the_pipe(started):
         score(runner, SEQUENCES, Way.DECODE)
 
 
+def test_all_of_the_projects_packages_are_there(started, tmp_path, monkeypatch):
+    """Also where neither the interpreter nor the current folder has them."""
+    monkeypatch.chdir(tmp_path)
+    assert started("Importing").generate([], 0) == [1, 1, 1]
+
+
 def test_a_refusal_to_load_is_the_engines_own(started):
     with pytest.raises(Refused, match="no kernel for it"):
         started("Refusing")

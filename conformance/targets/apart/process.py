@@ -16,6 +16,9 @@ import fixtures
 from conformance.targets.apart.answers import Broken, Refused
 from fixtures.models.program import FOREIGN
 
+PACKAGES = ("conformance", "fixtures", "reference")
+"""This project's: what a program in another interpreter may import of it."""
+
 _TAIL = 3
 """Lines of the log that are told when something broke."""
 
@@ -28,7 +31,6 @@ class Process:
         what: what it is, as the beginning of a sentence: "The engine's process".
         python: its interpreter.
         module, arguments: `python -m module *arguments SCRATCH IN OUT`, which calls `serve`.
-        packages: those of this project that it needs.
         log: where what it prints goes; by default a file in `scratch`.
         path: folders with modules of its own.
 
@@ -43,7 +45,6 @@ class Process:
         module: str,
         arguments: Sequence[str],
         *,
-        packages: Sequence[str],
         log: Path | None = None,
         path: Sequence[Path] = (),
     ) -> None:
@@ -54,7 +55,7 @@ class Process:
         self._log = log or self.scratch / "log"
         self._path = os.pathsep.join([self._folder.name, *map(str, path)])
         root = Path(fixtures.__file__).parents[1]
-        for name in packages:
+        for name in PACKAGES:
             # The interpreter must see these packages and not this interpreter's others.
             (self.scratch / name).symlink_to((root / name).resolve())
         self._process: subprocess.Popen[bytes] | None = None

@@ -15,7 +15,6 @@ from conformance.targets.kernels import memory
 from conformance.targets.kernels.contract import Array, KernelCapabilities, KernelError
 
 WORKER = f"{__package__}.worker"
-PACKAGES = ("conformance", "fixtures", "reference")
 
 LOAD_S = 300.0
 """An engine that compiles when it is imported takes a minute."""
@@ -53,7 +52,6 @@ class RemoteKernels:
             python,
             WORKER,
             [library],
-            packages=PACKAGES,
             log=log,
             path=path,
         )

@@ -49,7 +49,6 @@ class RemoteRunner:
             python,
             worker.__name__,
             [module, kind, str(folder), dtype],
-            packages=("conformance", "fixtures"),
             log=log,
             path=path,
         )
