@@ -11,5 +11,6 @@ Requirements take a `library`, which is behind the checks of `conformance.target
 | `test_pool` | a pool that is full, and what it costs |
 | `cases` | the calls that every library is measured with |
 | `invariants` | what holds of every attention, as `test_…_memory` and `test_mla_attention` ask it |
+| `generated` | calls that nobody listed |
 | `expect`, `memory`, `pools`, `footprint` | judgements, calls changed, guard bands, bytes |
 """

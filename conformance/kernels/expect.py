@@ -41,19 +41,7 @@ def offered(library: KernelLibrary, case: Case | LatentCase) -> None:
         block_size=case.block_size,
         features=case.features,
     )
-    if reason:
-        raise Absent(f"{library.name} says of itself: {reason}.", cause=f"It says: {reason}")
-
-
-def lacks(library: KernelLibrary, write: Write) -> str | None:
-    """Why a case of `reshape_and_cache` is not for a library; None if it is."""
-    quantised = write.kv_cache_dtype != "auto"
-    return said_by(library).lacks(
-        dtype=write.dtype,
-        head_size=write.head_size,
-        block_size=write.block_size,
-        features=(f"{write.kv_cache_dtype}-kv-cache",) if quantised else (),
-    )
+    _absent_for(library, reason)
 
 
 def stores(library: KernelLibrary, write: Write) -> None:
@@ -62,7 +50,19 @@ def stores(library: KernelLibrary, write: Write) -> None:
     Raises:
         Absent: it says that it has not.
     """
-    if reason := lacks(library, write):
+    quantised = write.kv_cache_dtype != "auto"
+    reason = said_by(library).lacks(
+        dtype=write.dtype,
+        head_size=write.head_size,
+        block_size=write.block_size,
+        features=(f"{write.kv_cache_dtype}-kv-cache",) if quantised else (),
+    )
+    _absent_for(library, reason)
+
+
+def _absent_for(library: KernelLibrary, reason: str | None) -> None:
+    """Raises Absent if there is a reason."""
+    if reason:
         raise Absent(f"{library.name} says of itself: {reason}.", cause=f"It says: {reason}")
 
 

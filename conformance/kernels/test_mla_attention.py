@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
 
-from conformance.kernels import cases, expect, invariants
-from conformance.outcomes import Absent
+from conformance.kernels import cases, expect, generated, invariants
 from conformance.requirements import MUST, SHOULD, requirement
 from conformance.targets.kernels.contract import Feature, KernelLibrary, capabilities_of
 from fixtures.goldens import kernels as goldens
@@ -56,28 +54,9 @@ def test_any_latents(library: KernelLibrary, dtype: str) -> None:
 
     What is wrong is shrunk to the smallest call that still is.
     """
-    ran = []
     prefill = Feature.PREFILL in capabilities_of(library).features
-
-    @settings(
-        derandomize=True,
-        max_examples=30,
-        deadline=None,
-        database=None,
-        report_multiple_bugs=False,
-    )
-    @given(latent_cases(dtypes=(dtype,), prefill=prefill))
-    def holds(case: LatentCase) -> None:
-        try:
-            expect.offered(library, case)
-        except Absent:
-            return
-        ran.append(case)
-        expect.near(library, case)
-
-    holds()
-    if not ran:
-        raise Absent(f"{library.name} says that it has no kernel for any of these cases.")
+    found = latent_cases(dtypes=(dtype,), prefill=prefill)
+    generated.every(library, found, 30, lambda case: expect.near(library, case), expect.offered)
 
 
 @pytest.mark.parametrize("name", LATENTS)

@@ -6,10 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 
-from conformance.kernels import cases, expect, invariants
-from conformance.outcomes import Absent
+from conformance.kernels import cases, expect, generated, invariants
 from conformance.requirements import MUST, SHOULD, requirement
 from conformance.targets.kernels.contract import KernelLibrary, capabilities_of
 from fixtures.goldens import kernels as goldens
@@ -58,29 +56,10 @@ def test_any_shape(library: KernelLibrary, dtype: str) -> None:
     Nobody lists the mixtures that a day of serving makes. What is wrong is shrunk to the smallest
     call that still is.
     """
-    ran = []
     said = capabilities_of(library).features
     kinds = ("auto", *(kind for kind in ("fp8", "int8") if f"{kind}-kv-cache" in said))
-
-    @settings(
-        derandomize=True,
-        max_examples=60,
-        deadline=None,
-        database=None,
-        report_multiple_bugs=False,
-    )
-    @given(any_case(dtypes=(dtype,), head_sizes=(64, 80, 128), kv_cache_dtypes=kinds))
-    def holds(case: Case) -> None:
-        try:
-            expect.offered(library, case)
-        except Absent:
-            return
-        ran.append(case)
-        expect.near(library, case)
-
-    holds()
-    if not ran:
-        raise Absent(f"{library.name} says that it has no kernel for any of these cases.")
+    found = any_case(dtypes=(dtype,), head_sizes=(64, 80, 128), kv_cache_dtypes=kinds)
+    generated.every(library, found, 60, lambda case: expect.near(library, case), expect.offered)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -90,7 +90,9 @@ class Launcher:
             output_dtypes=[_mlx_dtype(dtype) for dtype in dtypes],
             **options,
         )
-        return [from_mlx(array) for array in arrays]
+        from reference.mlx_ops.library import to_numpy
+
+        return [to_numpy(array) for array in arrays]
 
     def run_in_place(
         self,
@@ -174,6 +176,8 @@ class Launcher:
         """
         import mlx.core as mx
 
+        from reference.mlx_ops.library import to_numpy
+
         source, header = self._source(name)
         casts = "".join(
             f"device {metal_type(array)}* {key} = (device {metal_type(array)}*)({key}_in);\n"
@@ -197,7 +201,7 @@ class Launcher:
         )
         mx.eval(done)
         for array, pool in zip(changed.values(), pools, strict=True):
-            array[...] = from_mlx(pool)
+            array[...] = to_numpy(pool)
 
 
 ATTRIBUTES = (
@@ -239,16 +243,6 @@ def to_mlx(value: Any) -> Any:
     if array.dtype.name == "bfloat16":
         return mx.array(array.view(np.uint16)).view(mx.bfloat16)
     return mx.array(array)
-
-
-def from_mlx(array: Any) -> Array:
-    """The other way around."""
-    import ml_dtypes
-    import mlx.core as mx
-
-    if array.dtype == mx.bfloat16:
-        return np.array(array.view(mx.uint16)).view(ml_dtypes.bfloat16)
-    return np.array(array)
 
 
 def _mlx_dtype(dtype: np.dtype[Any]) -> Any:

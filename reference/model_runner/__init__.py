@@ -9,7 +9,7 @@ sequences the tokens are of, so that a batch may mix prefill and decode in any w
 | `loading` | the model, its head apart, and attention calls led to the pool |
 | `step` | the tokens of one step: where each is, and what it sees |
 | `pool` | keys and values of all layers, in blocks |
-| `attention` | attention over the pool: MLX operations, or the reference's Metal kernels |
+| `attention` | attention over the pool, in MLX's operations |
 | `overrides` | what mlx-lm's code for an architecture does not do as it should |
 | `runner` | sequences over a pool, without an engine |
 | `blas` | a fast BLAS for MLX on Linux |

@@ -7,9 +7,7 @@ All of it is in float32, as the kernels' contract has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import mlx.core as mx
 import numpy as np
@@ -28,23 +26,8 @@ class Scores:
     sinks: mx.array | None = None
 
 
-class Attention(Protocol):
-    """Attention of all rows of one step."""
-
-    def __call__(
-        self, query: mx.array, keys: mx.array, values: mx.array, scores: Scores
-    ) -> mx.array:
-        """[num_tokens, num_heads, value_size] in the query's dtype.
-
-        Args:
-            query: [num_tokens, num_heads, key_size].
-            keys, values: a layer of the pool, [num_blocks, block_size, num_kv_heads, size].
-        """
-        ...
-
-
 class MlxAttention:
-    """In MLX's operations, on a CPU or a GPU."""
+    """Attention of all rows of one step, in MLX's operations."""
 
     def __init__(self, step: Step) -> None:
         self._step = step
@@ -62,6 +45,12 @@ class MlxAttention:
     def __call__(
         self, query: mx.array, keys: mx.array, values: mx.array, scores: Scores
     ) -> mx.array:
+        """[num_tokens, num_heads, value_size] in the query's dtype.
+
+        Args:
+            query: [num_tokens, num_heads, key_size].
+            keys, values: a layer of the pool, [num_blocks, block_size, num_kv_heads, size].
+        """
         outputs = []
         if len(self._step.decoding):
             outputs.append(self._decoded(query, keys, values, scores))
@@ -142,7 +131,3 @@ def attend_each(
     if scores.sinks is not None:
         p = p[..., :-1]
     return (p @ v).flatten(1, 2)
-
-
-KINDS: dict[str, Callable[[Step], Attention]] = {"mlx": MlxAttention}
-"""Kinds of attention by name."""

@@ -10,7 +10,7 @@ import mlx.core as mx
 from mlx.nn.layers.base import Module
 from mlx_lm.models import base
 
-from reference.model_runner.attention import Attention, Scores
+from reference.model_runner.attention import MlxAttention, Scores
 from reference.model_runner.pool import LayerShape, Pool
 from reference.model_runner.step import Step
 
@@ -25,7 +25,7 @@ class PagedLayer:
     """
 
     def __init__(
-        self, index: int, step: Step, pool: Pool, attention: Attention, window: int | None
+        self, index: int, step: Step, pool: Pool, attention: MlxAttention, window: int | None
     ) -> None:
         self._index, self._step, self._pool = index, step, pool
         self._attention, self._window = attention, window
@@ -116,10 +116,9 @@ def lead_to_pool(model: Module) -> None:
             setattr(module, NAME, scaled_dot_product_attention)
 
 
-def paged(
-    step: Step, pool: Pool, attention: Attention, windows: Sequence[int | None]
-) -> list[PagedLayer]:
+def paged(step: Step, pool: Pool, windows: Sequence[int | None]) -> list[PagedLayer]:
     """The caches of all layers for one step."""
+    attention = MlxAttention(step)
     return [
         PagedLayer(index, step, pool, attention, window) for index, window in enumerate(windows)
     ]

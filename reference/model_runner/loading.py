@@ -11,7 +11,7 @@ import mlx.core as mx
 from mlx.nn.layers.base import Module
 from mlx_lm.utils import _get_classes, load_model
 
-from reference.model_runner import attention, checkpoint
+from reference.model_runner import checkpoint
 from reference.model_runner.checkpoint import CheckpointError, Config
 from reference.model_runner.layers import ShapeOnly, lead_to_pool, paged
 from reference.model_runner.overrides import NOT_READ, exact_yarn, float32_experts, override
@@ -59,9 +59,9 @@ class Model:
         """A pool of this many blocks, all 0."""
         return Pool(self.shapes, num_blocks, block_size, self.dtype)
 
-    def hidden(self, step: Step, pool: Pool, kind: str = "mlx") -> mx.array:
+    def hidden(self, step: Step, pool: Pool) -> mx.array:
         """Hidden states of the step's rows, [num_tokens, hidden_size]; writes to the pool."""
-        caches = paged(step, pool, attention.KINDS[kind](step), self.windows)
+        caches = paged(step, pool, self.windows)
         found: mx.array = self.layers(mx.array(step.token_ids)[:, None], caches)
         return found[:, 0]
 

@@ -34,16 +34,14 @@ class MlxModelRunner:
 
     Args:
         dtype: "float32", "bfloat16" or "float16"; that of the checkpoint if None.
-        attention: a name in `attention.KINDS`.
     """
 
     name = "reference"
 
-    def __init__(self, folder: Path, dtype: str | None = None, attention: str = "mlx") -> None:
+    def __init__(self, folder: Path, dtype: str | None = None) -> None:
         self.model = load(folder, dtype)
         self.dtype = str(self.model.dtype).removeprefix("mlx.core.")
         self.pool = self.model.pool(NUM_BLOCKS, BLOCK_SIZE)
-        self._attention = attention
         self._free = list(range(NUM_BLOCKS))
         self._users = [0] * NUM_BLOCKS
 
@@ -68,7 +66,7 @@ class MlxModelRunner:
         step = of_sequences(
             [(token_ids, cache.length, cache.blocks) for cache, token_ids in sequences], BLOCK_SIZE
         )
-        hidden = self.model.hidden(step, self.pool, self._attention)
+        hidden = self.model.hidden(step, self.pool)
         for cache, token_ids in sequences:
             cache.length += len(token_ids)
         logits = np.array(self.model.logits(hidden).astype(mx.float32))

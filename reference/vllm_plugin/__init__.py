@@ -1,8 +1,8 @@
 """The MLX model runner inside vLLM's engine.
 
 vLLM's scheduler, KV cache manager, sampler and OpenAI server stay as they are. vLLM finds this by
-the entry point `vllm.platform_plugins`; `entry_point/` has it for an environment in which Maccord
-is not installed.
+the entry point in `entry_point/`, which the recipe puts on the path of its own server: beside any
+other vLLM this platform would take over.
 
 | module | what it holds |
 |---|---|

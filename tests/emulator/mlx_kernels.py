@@ -19,6 +19,7 @@ import numpy as np
 
 from reference.emulator import CheckError, Library
 from reference.emulator.errors import EmulatorError
+from reference.metal.launch import to_mlx
 
 KERNELS = "mlx/backend/metal/kernels/"
 # Headers that MLX includes ahead of each one when it compiles it.
@@ -77,14 +78,6 @@ def run(
 
 def dtype_of(name: str) -> np.dtype[Any]:
     return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
-
-
-def to_mlx(array: np.ndarray[Any, Any]) -> Any:
-    import mlx.core as mx
-
-    if array.dtype == ml_dtypes.bfloat16:
-        return mx.array(array.view(np.uint16)).view(mx.bfloat16)
-    return mx.array(array)
 
 
 def from_mlx(array: Any) -> np.ndarray[Any, Any]:

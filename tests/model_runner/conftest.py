@@ -7,12 +7,9 @@ from functools import cache
 import pytest
 
 import fixtures.models
-
-pytest.importorskip("mlx_lm", reason="the model runner needs mlx-lm, which is not installed")
+from conformance.targets.runners.on_reference import ReferenceRunner
 
 
 @pytest.fixture(scope="session")
 def runner_of():
-    from reference.model_runner.runner import MlxModelRunner
-
-    return cache(lambda name: MlxModelRunner(fixtures.models.path(name), "float32"))
+    return cache(lambda name: ReferenceRunner(fixtures.models.path(name), "float32"))

@@ -26,7 +26,7 @@ def test_float32_is_as_exact_as_float32_can_be(runner_of, name):
     assert found.positions > 200
 
 
-@pytest.mark.parametrize("way", [Way.DECODE, Way.CHUNKS, Way.PREFIX])
+@pytest.mark.parametrize("way", [Way.DECODE, Way.CHUNKS, Way.BATCH, Way.PREFIX])
 @pytest.mark.parametrize("name", ["llama-gqa", "deepseek-mla", *WINDOWS])
 def test_the_way_in_does_not_matter(runner_of, name, way):
     golden = goldens.load(name)
