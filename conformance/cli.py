@@ -196,13 +196,21 @@ def serve(
     python: Annotated[
         Path | None, typer.Option(help="Interpreter that has vLLM and mlx-lm already.")
     ] = None,
+    attention: Annotated[
+        serving.Attention | None,
+        typer.Option(
+            help="What computes attention: MLX's operations, our Metal kernels, or the same in the "
+            "emulator.",
+            show_default="metal where there is Metal",
+        ),
+    ] = None,
 ) -> None:
     """Serve a model with the reference backend until Ctrl+C.
 
     What follows `--` is added to vLLM's command line: `maccord serve -- --max-num-seqs 8`.
     """
     try:
-        serving.serve(model, port, python and python.absolute(), context.args, _err)
+        serving.serve(model, port, python and python.absolute(), attention, context.args, _err)
     except TargetError as error:
         _say(str(error), "bold red")
         raise typer.Exit(UNJUDGED) from None

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from enum import StrEnum
 from pathlib import Path
 
 from rich.console import Console
@@ -18,23 +19,41 @@ from conformance.targets.progress import Display
 from conformance.targets.server import started
 
 RECIPE = "reference"
+
+
+class Attention(StrEnum):
+    """What the reference computes attention with; docs/reference-backend.md."""
+
+    MLX = "mlx"
+    METAL = "metal"
+    EMULATOR = "emulator"
+
+
 LOG_LINES = 15
 _POLL_S = 0.5
 
 
 def serve(
-    model: str, port: int, python: Path | None, arguments: Sequence[str], console: Console
+    model: str,
+    port: int,
+    python: Path | None,
+    attention: Attention | None,
+    arguments: Sequence[str],
+    console: Console,
 ) -> None:
     """Serves a fixture model or the folder of a checkpoint until Ctrl+C.
 
     Args:
         python: an interpreter that has vLLM and mlx-lm; by default an environment is made.
+        attention: by default what is best on this machine.
         arguments: added to vLLM's command line.
 
     Raises:
         TargetError: it cannot be installed or started, or it ended by itself.
     """
     recipe = recipes.load(RECIPE)
+    if attention is not None:
+        arguments = ["--additional-config.attention", attention, *arguments]
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="maccord-"))
         with Display(console) as progress:

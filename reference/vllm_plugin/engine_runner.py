@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from vllm.config import VllmConfig
 from vllm.forward_context import get_forward_context
+from vllm.logger import init_logger
 from vllm.v1.attention.backend import CommonAttentionMetadata
 from vllm.v1.kv_cache_interface import KVCacheConfig
 from vllm.v1.worker.block_table import BlockTable
@@ -22,6 +23,9 @@ from reference.model_runner.loading import Model, load
 from reference.model_runner.pool import Pool
 from reference.model_runner.step import Step
 from reference.vllm_plugin.attention import PoolLayer
+from reference.vllm_plugin.platform import ATTENTION
+
+logger = init_logger(__name__)
 
 LAYER = "layers.{}.attention"
 
@@ -70,7 +74,10 @@ class EngineRunner(CPUModelRunner):  # type: ignore[misc]
 
     def load_model(self, load_dummy_weights: bool = False) -> None:
         config = self.model_config
-        found = load(Path(config.model), str(config.dtype).removeprefix("torch."))
+        dtype = str(config.dtype).removeprefix("torch.")
+        attention = self.vllm_config.additional_config.get(ATTENTION)
+        found = load(Path(config.model), dtype, attention)
+        logger.info("Attention: %s", found.attention_name)
         self.model = MlxModule(found, self.cache_config.block_size)
         context = self.compilation_config.static_forward_context
         for index, shape in enumerate(found.shapes):

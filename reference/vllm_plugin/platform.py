@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 BLOCK_SIZE = 16
 
+ATTENTION = "attention"
+"""What of vLLM's `additional_config` is this platform's: see `reference.model_runner.kernels`."""
+
 
 class MlxPlatform(Platform):  # type: ignore[misc]
     """MLX, whose arrays are in memory that PyTorch's CPU tensors see too."""
@@ -83,10 +86,16 @@ class MlxPlatform(Platform):  # type: ignore[misc]
 def refuse(vllm_config: VllmConfig) -> None:
     """Raises ValueError with the name of the first option that the reference does not have."""
     parallel = vllm_config.parallel_config
+    options = vllm_config.additional_config
+    if ATTENTION in options:
+        from reference.model_runner import kernels
+
+        kernels.check(options[ATTENTION])
     unsupported = {
         "speculative decoding": vllm_config.speculative_config is not None,
         "LoRA": vllm_config.lora_config is not None,
         "KV transfer": vllm_config.kv_transfer_config is not None,
+        f"an additional_config of more than {ATTENTION}": bool(options.keys() - {ATTENTION}),
         "several devices": parallel.world_size > 1,
         "a KV cache dtype of its own": vllm_config.cache_config.cache_dtype != "auto",
         "pooling": vllm_config.model_config is not None
