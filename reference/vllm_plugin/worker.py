@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 import mlx.core as mx
 import psutil
 import torch
+from vllm.engine.arg_utils import EngineArgs
 from vllm.logger import init_logger
 from vllm.utils.torch_utils import set_random_seed
 from vllm.v1.worker.gpu_worker import Worker, init_worker_distributed_environment
@@ -38,14 +39,17 @@ class MlxWorker(Worker):  # type: ignore[misc]
     def determine_available_memory(self) -> int:
         """Bytes for the pool: what was asked for, or what all requests could use at most.
 
+        vLLM's default share is for a GPU that it has for itself. This memory is the machine's, so
+        by default the pool is a quarter of what is free at most, or one request's if that is more.
+
         Raises:
             ValueError: there is not so much memory.
         """
-        available = int(psutil.virtual_memory().available)
-        if mx.metal.is_available():
-            limit = int(mx.device_info()["max_recommended_working_set_size"])
-            available = min(available, limit - mx.get_active_memory())
-        asked = self.cache_config.kv_cache_memory_bytes
+        cache, available = self.cache_config, available_memory()
+        block_bytes = cache.block_size * self.model_runner.bytes_per_token()
+        asked = cache.kv_cache_memory_bytes
+        if cache.num_gpu_blocks_override:
+            asked = cache.num_gpu_blocks_override * block_bytes
         if asked:
             if asked > available:
                 raise ValueError(
@@ -53,13 +57,15 @@ class MlxWorker(Worker):  # type: ignore[misc]
                     f"{available / GIB:.2f} GiB of memory are free."
                 )
             return int(asked)
-        block = self.cache_config.block_size
-        blocks = -(-self.model_config.max_model_len // block) * self.scheduler_config.max_num_seqs
         # One block more, since vLLM keeps the first for padding.
-        needed: int = (blocks + 1) * block * self.model_runner.bytes_per_token()
-        usable = int(available * self.cache_config.gpu_memory_utilization)
-        logger.info("KV cache: %.2f GiB of %.2f GiB", min(needed, usable) / GIB, usable / GIB)
-        return min(needed, usable)
+        blocks = -(-self.model_config.max_model_len // cache.block_size)
+        one = (blocks + 1) * block_bytes
+        most = (blocks * self.scheduler_config.max_num_seqs + 1) * block_bytes
+        usable = int(available * cache.gpu_memory_utilization)
+        if cache.gpu_memory_utilization == EngineArgs.gpu_memory_utilization:
+            usable = min(usable, max(one, available // 4))
+        logger.info("KV cache: %.2f GiB of %.2f GiB", min(most, usable) / GIB, available / GIB)
+        return min(most, usable)
 
     def _maybe_get_memory_pool_context(self, tag: str) -> AbstractContextManager[None]:
         return nullcontext()
@@ -76,3 +82,12 @@ class MlxWorker(Worker):  # type: ignore[misc]
 
     def wake_up(self, tags: list[str] | None = None) -> None:
         logger.warning("The reference backend has no sleep mode.")
+
+
+def available_memory() -> int:
+    """Bytes that are free, of those that MLX may use."""
+    available = int(psutil.virtual_memory().available)
+    if mx.metal.is_available():
+        limit = int(mx.device_info()["max_recommended_working_set_size"])
+        available = min(available, limit - mx.get_active_memory())
+    return available
