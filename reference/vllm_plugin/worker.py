@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import NoReturn
 
 import mlx.core as mx
 import psutil
@@ -60,8 +61,8 @@ class MlxWorker(Worker):  # type: ignore[misc]
         # One block more, since vLLM keeps the first for padding.
         blocks = -(-self.model_config.max_model_len // cache.block_size)
         one = (blocks + 1) * block_bytes
-        most = (blocks * self.scheduler_config.max_num_seqs + 1) * block_bytes
-        usable = int(available * cache.gpu_memory_utilization)
+        most: int = (blocks * self.scheduler_config.max_num_seqs + 1) * block_bytes
+        usable: int = int(available * cache.gpu_memory_utilization)
         if cache.gpu_memory_utilization == EngineArgs.gpu_memory_utilization:
             usable = min(usable, max(one, available // 4))
         logger.info("KV cache: %.2f GiB of %.2f GiB", min(most, usable) / GIB, available / GIB)
@@ -77,11 +78,19 @@ class MlxWorker(Worker):  # type: ignore[misc]
     def get_supported_tasks(self) -> tuple[str, ...]:
         return ("generate",)
 
-    def sleep(self, level: int = 1) -> None:
-        logger.warning("The reference backend has no sleep mode.")
+    def _none(self, *args: object, **named: object) -> NoReturn:
+        """In place of what other workers do with weights: the caller is told, and serving goes on.
 
-    def wake_up(self, tags: list[str] | None = None) -> None:
-        logger.warning("The reference backend has no sleep mode.")
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            "The reference backend has one set of weights, which stay as they were loaded: "
+            "it cannot sleep, reload, replace or save them."
+        )
+
+    sleep = wake_up = reload_weights = update_weights = start_weight_update = _none
+    save_sharded_state = save_tensorized_model = update_config = _none
 
 
 def available_memory() -> int:
