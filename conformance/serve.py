@@ -13,7 +13,7 @@ from rich.console import Console
 from conformance.certify import weights_of
 from conformance.targets import recipes
 from conformance.targets.errors import TargetError
-from conformance.targets.logs import tail
+from conformance.targets.logs import find, tail
 from conformance.targets.progress import Display
 from conformance.targets.server import started
 
@@ -35,6 +35,7 @@ def serve(
         TargetError: it cannot be installed or started, or it ended by itself.
     """
     recipe = recipes.load(RECIPE)
+    gives_up = recipe.start.gives_up if recipe.start else ""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="maccord-"))
         with Display(console) as progress:
@@ -56,5 +57,11 @@ def serve(
         with suppress(KeyboardInterrupt):
             while server.alive():
                 time.sleep(_POLL_S)
-            end = "\n".join(tail(Path(str(server.target.log_path)), LOG_LINES))
-            raise TargetError(f"The server ended by itself.\n{end}")
+            raise TargetError(_ended(Path(str(server.target.log_path)), gives_up))
+
+
+def _ended(log: Path, gives_up: str) -> str:
+    """What to say of a server that ended: why, where its log says it, and the end of the log."""
+    why = find(log, gives_up) if gives_up else None
+    said = f": {why[why.index(gives_up) :].rstrip('.')}" if why else ""
+    return "\n".join([f"The server ended by itself{said}.", *tail(log, LOG_LINES)])

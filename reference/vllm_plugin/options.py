@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from functools import reduce
 
+GIVES_UP = "MLX model runner: "
+"""What a line of the log begins with that says why the engine ends; the recipe knows it."""
+
 WORKER = "reference.vllm_plugin.worker.MlxWorker"
 
 SERVED: tuple[tuple[str, str, tuple[object, ...]], ...] = (

@@ -9,7 +9,7 @@ import torch
 from vllm.logger import init_logger
 from vllm.platforms.interface import Platform, PlatformEnum
 
-from reference.vllm_plugin.options import WORKER, refuse
+from reference.vllm_plugin.options import GIVES_UP, WORKER, refuse
 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
@@ -68,7 +68,11 @@ class MlxPlatform(Platform):  # type: ignore[misc]
         """
         from vllm.config import CompilationMode, CUDAGraphMode
 
-        refuse(vllm_config)
+        try:
+            refuse(vllm_config)
+        except ValueError as error:
+            logger.error("%s%s", GIVES_UP, error)
+            raise
         vllm_config.compilation_config.mode = CompilationMode.NONE
         vllm_config.compilation_config.cudagraph_mode = CUDAGraphMode.NONE
         vllm_config.compilation_config.cudagraph_capture_sizes = []
