@@ -61,7 +61,7 @@ def serve(
 
 
 def _ended(log: Path, gives_up: str) -> str:
-    """What to say of a server that ended: why, where its log says it, and the end of the log."""
-    why = find(log, gives_up) if gives_up else None
-    said = f": {why[why.index(gives_up) :].rstrip('.')}" if why else ""
-    return "\n".join([f"The server ended by itself{said}.", *tail(log, LOG_LINES)])
+    """What to say of a server that ended: why, where its log says it, or else the log's end."""
+    if gives_up and (why := find(log, gives_up)):
+        return f"The server ended by itself: {why[why.index(gives_up) :].rstrip('.')}."
+    return "\n".join(["The server ended by itself.", *tail(log, LOG_LINES)])

@@ -57,6 +57,8 @@ SERVED: tuple[tuple[str, str, tuple[object, ...]], ...] = (
     ("--enable-return-routed-experts", "aux_output_config.enable_return_routed_experts", (False,)),
     ("--override-attention-dtype", "model_config.override_attention_dtype", (None,)),
     ("models with an encoder", "model_config.is_encoder_decoder", (False,)),
+    ("models with state-space layers", "model_config.is_hybrid", (False,)),
+    ("models without attention", "model_config.is_attention_free", (False,)),
     ("models with images or sound", "model_config.multimodal_config", (None,)),
 )
 """What a person calls it, where it is in vLLM's configuration, and the values that are served."""
