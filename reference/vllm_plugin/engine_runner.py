@@ -23,7 +23,7 @@ from reference.model_runner.loading import Model, load
 from reference.model_runner.pool import Pool
 from reference.model_runner.step import Step
 from reference.vllm_plugin.attention import PoolLayer
-from reference.vllm_plugin.platform import ATTENTION
+from reference.vllm_plugin.options import ATTENTION
 
 logger = init_logger(__name__)
 

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
+from vllm.logger import init_logger
 from vllm.platforms.interface import Platform, PlatformEnum
+
+from reference.vllm_plugin.options import GIVES_UP, WORKER, refuse
 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
 
-BLOCK_SIZE = 16
+logger = init_logger(__name__)
 
-ATTENTION = "attention"
-"""What of vLLM's `additional_config` is this platform's: see `reference.model_runner.kernels`."""
+BLOCK_SIZE = 16
 
 
 class MlxPlatform(Platform):  # type: ignore[misc]
@@ -66,13 +68,19 @@ class MlxPlatform(Platform):  # type: ignore[misc]
         """
         from vllm.config import CompilationMode, CUDAGraphMode
 
-        refuse(vllm_config)
+        try:
+            refuse(vllm_config)
+        except ValueError as error:
+            logger.error("%s%s", GIVES_UP, error)
+            raise
         vllm_config.compilation_config.mode = CompilationMode.NONE
         vllm_config.compilation_config.cudagraph_mode = CUDAGraphMode.NONE
         vllm_config.compilation_config.cudagraph_capture_sizes = []
+        if vllm_config.scheduler_config.async_scheduling:
+            logger.info("Async scheduling is off: a step is computed before the next is scheduled.")
         vllm_config.scheduler_config.async_scheduling = False
         parallel = vllm_config.parallel_config
-        parallel.worker_cls = "reference.vllm_plugin.worker.MlxWorker"
+        parallel.worker_cls = WORKER
         parallel.disable_custom_all_reduce = True
         cache = vllm_config.cache_config
         if not cache.user_specified_block_size:
@@ -81,28 +89,3 @@ class MlxPlatform(Platform):  # type: ignore[misc]
     @classmethod
     def support_hybrid_kv_cache(cls) -> bool:
         return False
-
-
-def refuse(vllm_config: VllmConfig) -> None:
-    """Raises ValueError with the name of the first option that the reference does not have."""
-    parallel = vllm_config.parallel_config
-    options = vllm_config.additional_config
-    if ATTENTION in options:
-        from reference.model_runner import kernels
-
-        kernels.check(options[ATTENTION])
-    unsupported = {
-        "speculative decoding": vllm_config.speculative_config is not None,
-        "LoRA": vllm_config.lora_config is not None,
-        "KV transfer": vllm_config.kv_transfer_config is not None,
-        f"an additional_config of more than {ATTENTION}": bool(options.keys() - {ATTENTION}),
-        "several devices": parallel.world_size > 1,
-        "a KV cache dtype of its own": vllm_config.cache_config.cache_dtype != "auto",
-        "pooling": vllm_config.model_config is not None
-        and vllm_config.model_config.runner_type == "pooling",
-        "multimodal input": vllm_config.model_config is not None
-        and vllm_config.model_config.multimodal_config is not None,
-    }
-    for what, asked in unsupported.items():
-        if asked:
-            raise ValueError(f"The reference backend does not support {what}.")
