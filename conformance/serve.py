@@ -14,11 +14,13 @@ from rich.console import Console
 from conformance.certify import weights_of
 from conformance.targets import recipes
 from conformance.targets.errors import TargetError
-from conformance.targets.logs import tail
+from conformance.targets.logs import find, tail
 from conformance.targets.progress import Display
 from conformance.targets.server import started
 
 RECIPE = "reference"
+LOG_LINES = 15
+_POLL_S = 0.5
 
 
 class Attention(StrEnum):
@@ -27,10 +29,6 @@ class Attention(StrEnum):
     MLX = "mlx"
     METAL = "metal"
     EMULATOR = "emulator"
-
-
-LOG_LINES = 15
-_POLL_S = 0.5
 
 
 def serve(
@@ -54,6 +52,7 @@ def serve(
     recipe = recipes.load(RECIPE)
     if attention is not None:
         arguments = ["--additional-config.attention", attention, *arguments]
+    gives_up = recipe.start.gives_up if recipe.start else ""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="maccord-"))
         with Display(console) as progress:
@@ -75,5 +74,11 @@ def serve(
         with suppress(KeyboardInterrupt):
             while server.alive():
                 time.sleep(_POLL_S)
-            end = "\n".join(tail(Path(str(server.target.log_path)), LOG_LINES))
-            raise TargetError(f"The server ended by itself.\n{end}")
+            raise TargetError(_ended(Path(str(server.target.log_path)), gives_up))
+
+
+def _ended(log: Path, gives_up: str) -> str:
+    """What to say of a server that ended: why, where its log says it, or else the log's end."""
+    if gives_up and (why := find(log, gives_up)):
+        return f"The server ended by itself: {why[why.index(gives_up) :].rstrip('.')}."
+    return "\n".join(["The server ended by itself.", *tail(log, LOG_LINES)])
