@@ -49,7 +49,9 @@ class PagedLayer:
         """[num_tokens, num_heads, 1, value_size] of queries [num_tokens, num_heads, 1, size]."""
         scores = Scores(scale, self._window, soft_cap, sinks)
         keys, values = self._pool.keys[self._index], self._pool.values[self._index]
-        return self._attention(queries[:, :, 0], keys, values, scores)[:, :, None]
+        found = self._attention(queries[:, :, 0], keys, values, scores)[:, :, None]
+        mx.async_eval(found)  # MLX computes this layer while Python writes down the next
+        return found
 
     def attend_latents(self, latent: mx.array, rotated: mx.array, scale: float) -> mx.array:
         """Attention over latents: keys are [latent; rotated], values the latent.
