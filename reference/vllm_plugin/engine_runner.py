@@ -69,6 +69,7 @@ class EngineRunner(CPUModelRunner):  # type: ignore[misc]
     def __init__(self, vllm_config: VllmConfig, device: torch.device) -> None:
         BlockTable.compute_slot_mapping = compute_slot_mapping  # vLLM's own is a Triton kernel
         super().__init__(vllm_config, device)
+        torch.set_num_threads(1)  # PyTorch has little to do here, and would wait for MLX's cores
         # Called when the engine ends; PyTorch has no accelerator here to ask.
         torch.accelerator.empty_host_cache = lambda: None
 
