@@ -51,7 +51,8 @@ class PagedLayer:
         scores = Scores(scale, self._window, soft_cap, sinks)
         keys, values = self._pool.keys[self._index], self._pool.values[self._index]
         found = self._attention(queries[:, :, 0], keys, values, scores)[:, :, None]
-        mx.async_eval(found)  # MLX computes this layer while Python writes down the next
+        # MLX computes this layer while Python writes down the next.
+        mx.async_eval(found)  # type: ignore[no-untyped-call]
         return found
 
     def attend_latents(self, queries: mx.array, latent_size: int, scale: float) -> mx.array:
