@@ -19,6 +19,8 @@ from conformance.targets.progress import Display
 from conformance.targets.server import started
 
 RECIPE = "reference"
+LOG_LINES = 15
+_POLL_S = 0.5
 
 
 class Attention(StrEnum):
@@ -27,10 +29,6 @@ class Attention(StrEnum):
     MLX = "mlx"
     METAL = "metal"
     EMULATOR = "emulator"
-
-
-LOG_LINES = 15
-_POLL_S = 0.5
 
 
 def serve(

@@ -50,7 +50,10 @@ class PagedLayer:
         """[num_tokens, num_heads, 1, value_size] of queries [num_tokens, num_heads, 1, size]."""
         scores = Scores(scale, self._window, soft_cap, sinks)
         keys, values = self._pool.keys[self._index], self._pool.values[self._index]
-        return self._attention(queries[:, :, 0], keys, values, scores)[:, :, None]
+        found = self._attention(queries[:, :, 0], keys, values, scores)[:, :, None]
+        # MLX computes this layer while Python writes down the next.
+        mx.async_eval(found)  # type: ignore[no-untyped-call]
+        return found
 
     def attend_latents(self, queries: mx.array, latent_size: int, scale: float) -> mx.array:
         """[num_tokens, num_heads, 1, latent_size]: the values are the latents in the keys.

@@ -23,7 +23,7 @@ from reference.model_runner.loading import Model, load
 from reference.model_runner.pool import Pool
 from reference.model_runner.step import Step
 from reference.vllm_plugin.attention import PoolLayer
-from reference.vllm_plugin.options import ATTENTION
+from reference.vllm_plugin.platform import attention_of
 
 logger = init_logger(__name__)
 
@@ -69,13 +69,14 @@ class EngineRunner(CPUModelRunner):  # type: ignore[misc]
     def __init__(self, vllm_config: VllmConfig, device: torch.device) -> None:
         BlockTable.compute_slot_mapping = compute_slot_mapping  # vLLM's own is a Triton kernel
         super().__init__(vllm_config, device)
+        torch.set_num_threads(1)  # PyTorch has little to do here, and would wait for MLX's cores
         # Called when the engine ends; PyTorch has no accelerator here to ask.
         torch.accelerator.empty_host_cache = lambda: None
 
     def load_model(self, load_dummy_weights: bool = False) -> None:
         config = self.model_config
         dtype = str(config.dtype).removeprefix("torch.")
-        attention = self.vllm_config.additional_config.get(ATTENTION)
+        attention = attention_of(self.vllm_config)
         found = load(Path(config.model), dtype, attention)
         logger.info("Attention: %s", found.attention_name)
         self.model = MlxModule(found, self.cache_config.block_size)

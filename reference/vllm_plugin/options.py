@@ -11,9 +11,6 @@ from functools import reduce
 GIVES_UP = "MLX model runner: "
 """What a line of the log begins with that says why the engine ends; the recipe knows it."""
 
-ATTENTION = "attention"
-"""What of vLLM's `--additional-config` is the reference's: see `reference.model_runner.kernels`."""
-
 WORKER = "reference.vllm_plugin.worker.MlxWorker"
 
 SERVED: tuple[tuple[str, str, tuple[object, ...]], ...] = (
@@ -53,7 +50,7 @@ SERVED: tuple[tuple[str, str, tuple[object, ...]], ...] = (
     ("--runner", "model_config.runner_type", ("generate",)),
     ("--model-impl", "model_config.model_impl", ("auto",)),
     ("--hf-overrides", "model_config.hf_overrides", ({},)),
-    ("quantization", "model_config.quantization", (None, "mxfp4", "gpt_oss_mxfp4")),
+    ("quantization", "model_config.quantization", (None,)),
     ("--enable-prompt-embeds", "model_config.enable_prompt_embeds", (False,)),
     ("--enable-sleep-mode", "model_config.enable_sleep_mode", (False,)),
     ("--enable-return-routed-experts", "model_config.enable_return_routed_experts", (False,)),
@@ -80,10 +77,3 @@ def refuse(config: object) -> None:
             plain = isinstance(value, str | int | float) and value is not True
             asked = f"{option} {value}" if plain else option
             raise ValueError(f"The reference backend does not support {asked}.")
-    ours = getattr(config, "additional_config", {})
-    if others := sorted(ours.keys() - {ATTENTION}):
-        raise ValueError(f"The reference backend does not support --additional-config {others[0]}.")
-    if ATTENTION in ours:
-        from reference.model_runner import kernels  # MLX is not needed otherwise
-
-        kernels.check(ours[ATTENTION])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 from sys import executable
-from types import SimpleNamespace
 
 import mlx.core as mx
 import numpy as np
@@ -27,7 +26,6 @@ from reference.model_runner.checkpoint import CheckpointError
 from reference.model_runner.kernels import KernelAttention
 from reference.model_runner.pool import LayerShape
 from reference.model_runner.step import of_sequences
-from reference.vllm_plugin.options import refuse
 
 SMALL = [name for name in fixtures.models.names() if name != "SmolLM2-135M-Instruct"]
 PROMPTS = ("short", "block-33", "period")
@@ -110,14 +108,6 @@ def test_what_is_not_here_is_a_sentence(tmp_path):
             find("reference-metal", Path(executable), None, tmp_path / "log")
     with pytest.raises(ValueError, match="Blocks of 4 tokens are no multiple of 8"):
         kernels.check_blocks("emulator", 4)
-
-
-def test_the_engine_is_told_by_additional_config():
-    refuse(SimpleNamespace(additional_config={"attention": "emulator"}))
-    with pytest.raises(ValueError, match="no attention 'cuda'"):
-        refuse(SimpleNamespace(additional_config={"attention": "cuda"}))
-    with pytest.raises(ValueError, match="does not support --additional-config speed"):
-        refuse(SimpleNamespace(additional_config={"attention": "mlx", "speed": 2}))
 
 
 @pytest.mark.parametrize(
