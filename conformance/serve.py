@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from enum import StrEnum
 from pathlib import Path
 
 from rich.console import Console
@@ -22,19 +23,35 @@ LOG_LINES = 15
 _POLL_S = 0.5
 
 
+class Attention(StrEnum):
+    """What the reference computes attention with; docs/reference-backend.md."""
+
+    MLX = "mlx"
+    METAL = "metal"
+    EMULATOR = "emulator"
+
+
 def serve(
-    model: str, port: int, python: Path | None, arguments: Sequence[str], console: Console
+    model: str,
+    port: int,
+    python: Path | None,
+    attention: Attention | None,
+    arguments: Sequence[str],
+    console: Console,
 ) -> None:
     """Serves a fixture model or the folder of a checkpoint until Ctrl+C.
 
     Args:
         python: an interpreter that has vLLM and mlx-lm; by default an environment is made.
+        attention: by default what is best on this machine.
         arguments: added to vLLM's command line.
 
     Raises:
         TargetError: it cannot be installed or started, or it ended by itself.
     """
     recipe = recipes.load(RECIPE)
+    if attention is not None:
+        arguments = ["--additional-config.attention", attention, *arguments]
     gives_up = recipe.start.gives_up if recipe.start else ""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="maccord-"))

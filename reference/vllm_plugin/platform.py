@@ -18,6 +18,9 @@ logger = init_logger(__name__)
 
 BLOCK_SIZE = 16
 
+ATTENTION = "attention"
+"""What of vLLM's `additional_config` is this platform's: see `reference.model_runner.kernels`."""
+
 
 class MlxPlatform(Platform):  # type: ignore[misc]
     """MLX, whose arrays are in memory that PyTorch's CPU tensors see too."""
@@ -70,6 +73,7 @@ class MlxPlatform(Platform):  # type: ignore[misc]
 
         try:
             refuse(vllm_config)
+            attention_of(vllm_config)
         except ValueError as error:
             logger.error("%s%s", GIVES_UP, error)
             raise
@@ -89,3 +93,19 @@ class MlxPlatform(Platform):  # type: ignore[misc]
     @classmethod
     def support_hybrid_kv_cache(cls) -> bool:
         return False
+
+
+def attention_of(vllm_config: VllmConfig) -> str | None:
+    """The attention that `--additional-config` names; None for what is best here.
+
+    Raises:
+        ValueError: there is no such attention here, or more is named than that.
+    """
+    from reference.model_runner import kernels
+
+    options = vllm_config.additional_config
+    if more := sorted(options.keys() - {ATTENTION}):
+        raise ValueError(f"The reference backend knows no --additional-config {more[0]}.")
+    asked: str | None = options.get(ATTENTION)
+    kernels.check(asked)
+    return asked
