@@ -50,7 +50,8 @@ SERVED: tuple[tuple[str, str, tuple[object, ...]], ...] = (
     ("--runner", "model_config.runner_type", ("generate",)),
     ("--model-impl", "model_config.model_impl", ("auto",)),
     ("--hf-overrides", "model_config.hf_overrides", ({},)),
-    ("quantization", "model_config.quantization", (None,)),
+    # What vLLM calls the weights of gpt-oss, which mlx-lm reads.
+    ("quantization", "model_config.quantization", (None, "gpt_oss_mxfp4")),
     ("--enable-prompt-embeds", "model_config.enable_prompt_embeds", (False,)),
     ("--enable-sleep-mode", "model_config.enable_sleep_mode", (False,)),
     ("--enable-return-routed-experts", "model_config.enable_return_routed_experts", (False,)),

@@ -25,7 +25,7 @@ from reference.vllm_plugin.options import GIVES_UP
 
 logger = init_logger(__name__)
 
-GIB = 1024**3
+MIB = 1024**2
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,12 +89,12 @@ class MlxWorker(Worker):  # type: ignore[misc]
             usable = min(usable, max(one, free // 4))
         if usable > free or usable < one:
             raise MemoryError(
-                f"A KV cache of {usable / GIB:.3f} GiB cannot serve: {free / GIB:.3f} GiB of "
+                f"A KV cache of {usable / MIB:,.1f} MiB cannot serve: {free / MIB:,.1f} MiB of "
                 f"memory are free, and one request of {self.model_config.max_model_len} tokens "
-                f"(--max-model-len) needs {one / GIB:.3f} GiB."
+                f"(--max-model-len) needs {one / MIB:,.1f} MiB."
             )
         pool = asked or min(most, usable)
-        logger.info("KV cache: %.3f GiB of %.3f GiB that are free", pool / GIB, free / GIB)
+        logger.info("KV cache: %.1f MiB of %.1f MiB that are free", pool / MIB, free / MIB)
         return pool
 
     @says_why
