@@ -56,9 +56,7 @@ def known_ids() -> frozenset[str]:
     """
     command = [sys.executable, "-m", "conformance", "requirements", "--json"]
     listed = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    stated = [
-        Requirement(**{**each, "profiles": tuple(each["profiles"])}) for each in listed
-    ]  # fmt: skip
+    stated = [Requirement.from_json(each) for each in listed]
     return frozenset(of_model(each, model).id for each in stated for model in production.names())
 
 
