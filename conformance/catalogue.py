@@ -69,7 +69,8 @@ class _Collector:
         self.requirements = [found for item in items if (found := requirement_of(item))]
 
 
-def requirements() -> list[Requirement]:
+@cache
+def requirements() -> tuple[Requirement, ...]:
     """Every requirement of every profile, in the order of their ids.
 
     Raises:
@@ -79,4 +80,4 @@ def requirements() -> list[Requirement]:
     code = run_pytest(["--collect-only"], [collector], PARTS)
     if code != pytest.ExitCode.OK or not collector.requirements:
         raise RuntimeError(f"the suite cannot be collected (pytest ended with {code})")
-    return sorted(collector.requirements, key=lambda found: found.id)
+    return tuple(sorted(collector.requirements, key=lambda found: found.id))

@@ -28,12 +28,7 @@ def test_unknown_route_json(client: Client) -> None:
     expect.json_object(client.get("/no/such/route"))
 
 
-@requirement(
-    "api/transport/wrong-method",
-    SHOULD,
-    source="RFC 9110, section 15.5.6; vLLM",
-    refuses="chat.completions.create:",
-)
+@requirement("api/transport/wrong-method", SHOULD, source="RFC 9110, section 15.5.6; vLLM")
 def test_wrong_method(client: Client) -> None:
     """GET on the chat route SHOULD be answered with 405.
 
