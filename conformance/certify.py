@@ -35,7 +35,7 @@ from conformance.targets.runners.target import RunnerTarget, find
 from conformance.targets.server import ServerTarget, claims, running, short_name, started
 from conformance.targets.warm_up import warm_up
 
-DEFAULT_BACKEND = "mlx-lm"
+DEFAULT_BACKEND = "reference"
 DEFAULT_MODEL = "SmolLM2-135M-Instruct"
 ALL_PROFILES = "all"
 KERNEL_PROFILE = "kernels"

@@ -138,7 +138,8 @@ def certify(
 ) -> None:
     """Certify a server, a runner or kernels, and write certificate.json, junit.xml and report.html.
 
-    Without --base-url, --backend, --runner and --kernels the embedded default is certified: mlx-lm.
+    Without --base-url, --backend, --runner and --kernels the embedded default is certified:
+    the reference, vLLM's engine over MLX.
     A runner is held to the profile numerics, on the recorded logits of production; a kernel library
     to the profile kernels, on the definition of each operation.
 

@@ -16,9 +16,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conformance.targets.errors import TargetError
+from conformance.targets.errors import RecipeError, TargetError
 from conformance.targets.progress import Progress
-from conformance.targets.recipes import Recipe
+from conformance.targets.recipes import Recipe, load
 from fixtures.models.cache import cache_root, locked
 from fixtures.models.program import FOREIGN, finished
 
@@ -114,6 +114,9 @@ def clean_environment(python: Path) -> dict[str, str]:
 
 def _managed(recipe: Recipe, progress: Progress) -> Path:
     stage = f"Installing {recipe.name}"
+    below = _below(recipe)
+    # First, since it may have been deleted after this one was made.
+    under = _managed(below, progress) if below else None
     home = cache_root() / "backends" / f"{recipe.name}-{_fingerprint(recipe)}"
     python = home / "bin" / "python"
     if (home / _MARKER).exists() and python.exists():
@@ -131,6 +134,8 @@ def _managed(recipe: Recipe, progress: Progress) -> Path:
             dict(os.environ),
             progress,
         )
+        if under:
+            _lay_over(python, under)
         env = clean_environment(python)
         pip = [str(python), "-m", "pip", "--no-input", "--disable-pip-version-check"]
         requirements = list(recipe.install.requirements)
@@ -144,10 +149,43 @@ def _managed(recipe: Recipe, progress: Progress) -> Path:
     return python
 
 
+def _below(recipe: Recipe) -> Recipe | None:
+    """The recipe that this one's environment is laid over on this platform.
+
+    Raises:
+        RecipeError: there is no such recipe, or its environment is none to lay one over.
+    """
+    if recipe.install.over is None:
+        return None
+    named = recipe.install.over
+    below = load(str(recipe.path.parent / named) if named.endswith(".toml") else named)
+    if below.install.how != "venv" or below.install.python != recipe.install.python:
+        raise RecipeError(
+            f"{recipe.path}: install.over: {named} has no environment of this Python."
+        )
+    if below.install.over is not None:
+        raise RecipeError(f"{recipe.path}: install.over: {named} lies over another itself.")
+    return below if sys.platform in below.platforms else None
+
+
+def _lay_over(python: Path, under: Path) -> None:
+    """Lets an environment see what another has, after what it has itself; pip sees it too."""
+    own, other = (_site_packages(interpreter) for interpreter in (python, under))
+    (own / "maccord-over.pth").write_text(f"{other}\n", encoding="utf-8")
+
+
+def _site_packages(python: Path) -> Path:
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    said = subprocess.run([python, "-I", "-c", ask], capture_output=True, text=True, check=True)
+    return Path(said.stdout.strip())
+
+
 def _fingerprint(recipe: Recipe) -> str:
     version = recipe.install.python or f"{sys.version_info.major}.{sys.version_info.minor}"
     basis = [version, sys.platform, platform.machine()]
     basis += [*recipe.install.requirements, "", *recipe.install.remove]
+    if below := _below(recipe):
+        basis += ["", _fingerprint(below)]
     return hashlib.sha256("\n".join(basis).encode()).hexdigest()[:12]
 
 

@@ -29,7 +29,8 @@ PLACEHOLDERS = ("python", "model", "name", "max_model_len", "host", "port", "scr
 class Install:
     """How the backend comes onto the machine.
 
-    `how` is "venv" (Maccord makes an environment with `requirements`, then uninstalls `remove`),
+    `how` is "venv" (Maccord makes an environment with `requirements`, then uninstalls `remove`; it
+    is laid over that of the recipe called `over`, where that one runs on this platform too),
     "command-on-path" (a person installs it; the start command is found on the PATH) or "external"
     (a person runs it; nothing is started). `distribution` is the one whose version is the
     backend's; `version_command` prints it where there is no distribution. `hint` is a sentence for
@@ -39,6 +40,7 @@ class Install:
     how: str
     requirements: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+    over: str | None = None
     python: str | None = None
     distribution: str | None = None
     version_command: tuple[str, ...] = ()
@@ -169,6 +171,7 @@ def _install(table: Table, how: str) -> Install:
         how=how,
         requirements=table.texts("requirements") if venv else (),
         remove=table.texts("remove", ()) if venv else (),
+        over=table.text("over", "") or None if venv else None,
         python=table.text("python", "", pattern=r"3\.\d+|") or None if venv else None,
         distribution=table.text("distribution") if venv else None,
         version_command=table.texts("version_command", ()) if how == "command-on-path" else (),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -131,6 +132,41 @@ def test_an_environment_is_made_once_and_again_when_half_made(toy, monkeypatch):
     with pytest.raises(pytest.fail.Exception):
         prepare(other, python=None, progress=quiet)
     assert python.exists()
+
+
+def test_an_environment_over_another_sees_what_that_has(toy, tmp_path):
+    below = tmp_path / "below.toml"
+    below.write_text(RECIPE.replace('name = "toy"', 'name = "below"'), encoding="utf-8")
+    make_wheel(tmp_path, "toy_nuisance", "4", "")
+    recipe = toy(
+        requirements=('"toy-nuisance==3"]', '"toy-nuisance==4"]\nover = "below.toml"'),
+        remove=('remove = ["toy-nuisance"]', ""),
+    )
+    stages = []
+    python = prepare(recipe, python=None, progress=lambda *said: stages.append(said))
+    assert [stage for stage in dict(stages)] == ["Installing below", "Installing toy"]
+    versions = installed_versions(python)
+    assert versions["toy-backend"] == "1.2" and versions["toy-nuisance"] == "4"
+    assert not list(python.parents[1].rglob("toy_backend*")), "the one below has it already"
+
+    homes = (tmp_path / "cache" / "backends").glob("below-*")
+    shutil.rmtree(next(home for home in homes if home.is_dir()))
+    assert prepare(recipe, python=None, progress=quiet) == python
+    assert installed_versions(python) == versions
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('requirements = ["toy', 'python = "3.99"\nrequirements = ["toy'), "of this Python"),
+        (("remove", 'over = "toy.toml"\nremove'), "lies over another itself"),
+    ],
+)
+def test_an_environment_that_cannot_lie_over_another(toy, tmp_path, change, said):
+    (tmp_path / "below.toml").write_text(RECIPE.replace(*change), encoding="utf-8")
+    recipe = toy(remove=("remove", 'over = "below.toml"\nremove'))
+    with pytest.raises(TargetError, match=said):
+        prepare(recipe, python=None, progress=quiet)
 
 
 def test_a_failing_installation_says_what_pip_said(toy, tmp_path):
