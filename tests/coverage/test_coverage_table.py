@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from conformance import catalogue
+from conformance.api import ignored
 from conformance.cli import app
 from conformance.coverage import differences
 from conformance.coverage.claims import Claim, Claims
@@ -149,6 +150,11 @@ def test_a_reason_is_on_a_parameter_that_there_is(monkeypatch):
 def test_every_requirement_on_the_api_is_on_an_operation(all_stated):
     on_none = {r.id for r in all_stated if r.id.startswith("api/") and not r.covers}
     assert on_none == ON_NO_OPERATION
+
+
+def test_all_fields_that_production_lacks_are_sent():
+    lacking = {each.name for each in subjects()[CHAT].parameters if not each.in_production}
+    assert set(ignored.CHAT) == lacking | {"user"}
 
 
 def test_every_operation_that_no_model_answers_is_asked_for(all_stated):
