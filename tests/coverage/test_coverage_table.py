@@ -123,7 +123,8 @@ def test_a_parameter_is_covered_explained_or_open():
     assert row(found, "n").state is State.COVERED
     assert row(found, "store").cells["honoured"].why == NO_FIELD
     assert row(found, "input", "moderations.create").cells["refused"].why == NOT_SERVED
-    assert row(found, "kv_transfer_params").state is State.EXPLAINED
+    assert row(found, "kv_transfer_params").cells["honoured"].state is State.EXPLAINED
+    assert row(found, "input", "moderations.create").state is State.EXPLAINED
     assert row(found, "seed").state is State.OPEN
 
 
