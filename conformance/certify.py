@@ -16,7 +16,7 @@ from typing import Self
 from rich.console import Console
 
 import fixtures.models
-from conformance import catalogue
+from conformance import again, catalogue
 from conformance.compare import production
 from conformance.kinds import Target
 from conformance.known_failures import KnownFailures
@@ -59,6 +59,7 @@ class Certification:
     began: float
     ready: float
     stack: ExitStack
+    notes: list[str] = field(default_factory=list)
     workers: int = 1
     interrupted: bool = False
     certificate: report.Certificate | None = None
@@ -93,10 +94,13 @@ class Certification:
         options.api_key()
         with ExitStack() as stack:
             run = RunFolder(folder or (options.report or temporary_folder(stack)) / "run")
-            run.reset()
+            if options.takes_up:
+                run.settle()
+            else:
+                run.reset()
             if options.runner or options.kernels:
                 found = _kernels(options, run) if options.kernels else _runner(options, run)
-                return cls(options, known, run, found, False, began, time.time(), stack.pop_all())
+                return cls._of(options, known, run, found, False, began, stack)
             with Display(console or Console(stderr=True)) as display:
                 target = _target(options, run, stack, labelled(display, label))
             if options.max_model_len:
@@ -107,7 +111,28 @@ class Certification:
                 api_key=options.api_key(),
                 timeout_s=2 * options.request_timeout_s,
             )
-            return cls(options, known, run, target, serves, began, time.time(), stack.pop_all())
+            return cls._of(options, known, run, target, serves, began, stack)
+
+    @classmethod
+    def _of(
+        cls,
+        options: Options,
+        known: KnownFailures | None,
+        run: RunFolder,
+        target: Target,
+        serves: bool,
+        began: float,
+        stack: ExitStack,
+    ) -> Self:
+        """A run on a target that is there, taking up an earlier one if that is asked for."""
+        profile = options.profile or ALL_PROFILES
+        subject = again.subject(
+            _described(target, options), profile, known.sha256 if known else None
+        )
+        notes = again.take_up(options, run, subject) if options.takes_up else []
+        run.set_about(iso(began), subject)
+        stack = stack.pop_all()
+        return cls(options, known, run, target, serves, began, time.time(), stack, notes)
 
     @property
     def server(self) -> ServerTarget:
@@ -140,10 +165,13 @@ class Certification:
         ]
         complete = not interrupted and len(planned) == sum(p.id in measured for p in planned)
         lost = self.folder.lost()
+        reason = f"{lost}." if lost else None if complete else "the run was interrupted."
+        if self.options.since_failed and reason is None:
+            complete, reason = False, again.holds_now(results)
         verdict = judge(
             [(result.level, result.outcome) for result in results],
             expected_total=len(results),
-            void=f"{lost}." if lost else None if complete else "the run was interrupted.",
+            void=reason,
         )
         void = verdict.exit_code == 2
         self.certificate = report.Certificate(
@@ -167,7 +195,7 @@ class Certification:
             known_failures=_stated(self.known_failures) if self.known_failures else None,
             numerics=self.folder.parities(),
             footprints=self.folder.footprints(),
-            notes=_restart_note(len(self.folder.restarts())),
+            notes=[*self.notes, *_restart_note(len(self.folder.restarts()))],
             log_tail=_log_tail(self.target) if void else None,
         )
         if self.options.report:

@@ -18,6 +18,7 @@ from rich.text import Text
 import fixtures.models
 from conformance import catalogue, each_model
 from conformance import serve as serving
+from conformance.again import check_earlier
 from conformance.certify import DEFAULT_MODEL, KERNEL_PROFILE, Certification, void_certificate
 from conformance.compare.production import names
 from conformance.control import RECORDED, Control
@@ -126,6 +127,17 @@ def certify(
     report_folder: Annotated[Path, typer.Option("--report", help="Folder for the report.")] = Path(
         "report"
     ),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Finish the interrupted run in the report's folder.")
+    ] = False,
+    since_failed: Annotated[
+        bool,
+        typer.Option(
+            "--since-failed",
+            help="Measure only what fell short in the run in the report's folder; certifies "
+            "nothing.",
+        ),
+    ] = False,
     workers: Annotated[
         int, typer.Option("--workers", "-n", min=1, max=64, help="Requests in flight at once.")
     ] = 4,
@@ -162,6 +174,8 @@ def certify(
         profile=RUNNER_PROFILE if runner else KERNEL_PROFILE if kernels else profile,
         known_failures=known_failures and known_failures.absolute(),
         report=report_folder.absolute(),
+        resume=resume,
+        since_failed=since_failed,
         request_timeout_s=request_timeout,
         run_deadline_s=run_deadline,
         workers=workers,
@@ -199,13 +213,21 @@ def serve(
     python: Annotated[
         Path | None, typer.Option(help="Interpreter that has vLLM and mlx-lm already.")
     ] = None,
+    attention: Annotated[
+        serving.Attention | None,
+        typer.Option(
+            help="What computes attention: MLX's operations, our Metal kernels, or the same in the "
+            "emulator.",
+            show_default="metal where there is Metal",
+        ),
+    ] = None,
 ) -> None:
     """Serve a model with the reference backend until Ctrl+C.
 
     What follows `--` is added to vLLM's command line: `maccord serve -- --max-num-seqs 8`.
     """
     try:
-        serving.serve(model, port, python and python.absolute(), context.args, _err)
+        serving.serve(model, port, python and python.absolute(), attention, context.args, _err)
     except TargetError as error:
         _say(str(error), "bold red")
         raise typer.Exit(UNJUDGED) from None
@@ -376,6 +398,7 @@ def _usable(folder: Path) -> None:
 
 
 def _check_usage(options: Options, models: list[str]) -> None:
+    check_earlier(options)
     named = (options.base_url, options.backend, options.runner, options.kernels)
     if sum(map(bool, named)) > 1:
         raise TargetError("Give one of --base-url, --backend, --runner and --kernels.")
@@ -397,7 +420,7 @@ def _say(sentence: str, style: str = "") -> None:
 
 def _give_up(options: Options, reason: str) -> NoReturn:
     """End a run that never had a target: say why, and leave no older certificate in its place."""
-    if options.report:
+    if options.report and not options.takes_up:
         write_report(void_certificate(options, reason), options.report)
     _say(reason, "bold red")
     raise typer.Exit(UNJUDGED)

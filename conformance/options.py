@@ -17,7 +17,8 @@ class Options:
     """What a person asked for.
 
     Without `base_url`, `backend`, `runner` and `kernels`, the embedded default is meant. `workers`
-    is how many requests may be in flight at once.
+    is how many requests may be in flight at once. `resume` and `since_failed` take up the
+    earlier run of the same report folder (`conformance.again`).
     """
 
     base_url: str | None = None
@@ -35,6 +36,8 @@ class Options:
     max_model_len: int | None = None
     known_failures: Path | None = None
     report: Path | None = None
+    resume: bool = False
+    since_failed: bool = False
     request_timeout_s: float = 60.0
     run_deadline_s: float = 3600.0
     workers: int = 1
@@ -42,6 +45,11 @@ class Options:
     @property
     def names_target(self) -> bool:
         return bool(self.base_url or self.backend or self.runner or self.kernels)
+
+    @property
+    def takes_up(self) -> bool:
+        """Whether this run takes up an earlier one."""
+        return self.resume or self.since_failed
 
     def api_key(self) -> str | None:
         """The key from the named environment variable.
@@ -81,6 +89,8 @@ class Options:
             max_model_len=config.getoption("--max-model-len"),
             known_failures=path("--known-failures"),
             report=path("--report"),
+            resume=config.getoption("--resume"),
+            since_failed=config.getoption("--since-failed"),
             request_timeout_s=config.getoption("--request-timeout"),
             run_deadline_s=config.getoption("--run-deadline"),
             workers=int(config.getoption("numprocesses", None) or 1),

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from conformance.again import check_earlier
 from conformance.api.ask import Ask
 from conformance.api.numerics.session import Numerics
 from conformance.api.prompts import Prompts, prompts_for
@@ -64,6 +65,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--known-failures", help="TOML file of accepted departures")
     add("--report", help="folder for certificate.json, junit.xml and report.html")
     add("--request-timeout", type=float, default=60.0, help="deadline of one request, seconds")
+    add("--resume", action="store_true", help="finish the interrupted run in the report's folder")
+    add("--since-failed", action="store_true", help="measure only what fell short in that run")
     add("--run-deadline", type=float, default=3600.0, help="deadline of the whole run, seconds")
     # For tests of the numerics profile: one route to the evidence, and how much is seen on it.
     add("--numerics-route", help=argparse.SUPPRESS)
@@ -121,6 +124,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item, found in stated.items()
         if (profile and profile not in found.profiles) or (kind and not kind.is_on(found.id))
     ]
+    if state and (only := state.folder.only()) is not None:
+        unwanted += [item for item in stated if item not in unwanted and _id_of(item) not in only]
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)
     kept = [item for item in items if item not in set(unwanted)]
@@ -130,6 +135,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     state = session.config.stash.get(_worker, None)
     if state is not None and _is_first_worker(session.config):
+        if state.folder.planned():
+            return  # a run that is resumed
         found = ((item.nodeid, _stated(item)) for item in session.items)
         state.folder.set_planned([Planned(nodeid, stated) for nodeid, stated in found if stated])
 
@@ -210,6 +217,11 @@ def _stated(item: pytest.Item) -> Requirement | None:
     if stated is None or state is None or not stated.id.startswith(PER_MODEL):
         return stated
     return of_model(stated, state.model)
+
+
+def _id_of(item: pytest.Item) -> str | None:
+    stated = _stated(item)
+    return stated.id if stated else None
 
 
 # Outcomes --------------------------------------------------------------------------------------
@@ -332,7 +344,10 @@ class _Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        interrupted = exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        ended = [pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED]
+        if self.certification.folder.only() == frozenset():
+            ended.append(pytest.ExitCode.NO_TESTS_COLLECTED)  # all was measured before
+        interrupted = exitstatus not in ended
         session.exitstatus = self.certification.finish(interrupted=interrupted)
 
 
@@ -350,6 +365,7 @@ def _begin(config: pytest.Config) -> Certification | None:
     if not wanted or config.option.collectonly:
         return None
     try:
+        check_earlier(options)
         return Certification.begin(options)
     except (TargetError, KnownFailuresError) as error:
         pytest.exit(str(error), returncode=2)

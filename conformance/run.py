@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +26,10 @@ from conformance.requirements import Requirement
 BEYOND = 1e9
 """Nats that stand for a difference without end, which JSON cannot say: a token that production
 holds for likely and the target for impossible."""
+
+
+ABOUT = "about.json"
+"""The file that says what a run is on."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,46 @@ class RunFolder:
 
     def reset(self) -> None:
         """Make the folder ready for a new run; results of an earlier one are removed."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.settle()
         stale = (
-            self.results_file, self._parities, self._footprints, self._lost, self._planned,
-            self._restarts, self._restart_wanted, *self.path.glob("shared-*"),
+            self.results_file, self._parities, self._footprints, self._planned, self._about,
+            *self.path.glob("shared-*"),
         )  # fmt: skip
         for file in stale:
             file.unlink(missing_ok=True)
+
+    def settle(self) -> None:
+        """Remove what was true of an earlier session only; its results stay."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for file in (self._lost, self._restarts, self._restart_wanted, self._only):
+            file.unlink(missing_ok=True)
+
+    def set_about(self, began: str, subject: dict[str, Any]) -> None:
+        """Note when a run began and what it is on, before anything is measured."""
+        self._about.write_text(json.dumps({"began": began, "subject": subject}))
+
+    def about(self) -> dict[str, Any] | None:
+        """What `set_about` noted; None where there was no run."""
+        noted: dict[str, Any] | None = None
+        with suppress(OSError, ValueError):
+            noted = json.loads(self._about.read_text())
+        return noted
+
+    def keep(self, results: Iterable[Result]) -> None:
+        """Leave only these of the results; a run that is stopped meanwhile has all or these."""
+        fresh = self.results_file.with_suffix(".new")
+        fresh.write_text("".join(f"{json.dumps(found.to_json())}\n" for found in results))
+        fresh.replace(self.results_file)
+
+    def set_only(self, ids: Collection[str]) -> None:
+        """Note the requirements to which this session is confined."""
+        self._only.write_text(json.dumps(sorted(ids)))
+
+    def only(self) -> frozenset[str] | None:
+        """The requirements to which this session is confined; None for all."""
+        if not self._only.is_file():
+            return None
+        return frozenset(json.loads(self._only.read_text()))
 
     def record(self, result: Result) -> None:
         """Append one result, flushed to the file at once."""
@@ -95,8 +132,12 @@ class RunFolder:
             file.write(line)  # at once: several workers append, and their lines must not mix
 
     def parities(self) -> list[dict[str, Any]]:
-        """Every comparison recorded so far; a line cut short by a crash is left out."""
-        return _json_lines(self._parities)
+        """Every comparison recorded so far; a line cut short by a crash is left out.
+
+        One that a resumed run came to once more stands once.
+        """
+        found = _json_lines(self._parities)
+        return [each for number, each in enumerate(found) if each not in found[:number]]
 
     def record_footprint(self, found: dict[str, Any]) -> None:
         """Append what sequences cost in a pool: `footprint` in the certificate's schema."""
@@ -189,6 +230,14 @@ class RunFolder:
     @property
     def _planned(self) -> Path:
         return self.path / "planned.json"
+
+    @property
+    def _about(self) -> Path:
+        return self.path / ABOUT
+
+    @property
+    def _only(self) -> Path:
+        return self.path / "only.json"
 
 
 def _json_lines(file: Path) -> list[dict[str, Any]]:

@@ -27,6 +27,9 @@ NO_WINDOW = 2**31 - 1
 
 COPY_THREADS = 128
 
+Given = Any
+"""An array of NumPy's; or of MLX's, where the launcher is a `MlxLauncher`."""
+
 
 def reshape_and_cache(
     launcher: Launcher,
@@ -97,13 +100,10 @@ def bits(array: Array) -> Array:
     return array.view(kinds[array.itemsize])
 
 
-def paged_attention(
-    launcher: Launcher, query: Array, sequences: NDArray[Any], **named: Any
-) -> Array:
-    """[num_tokens, num_heads, head_size], of which the rows of `sequences` are written."""
+def paged_attention(launcher: Launcher, query: Given, tiles: Given, **named: Any) -> Any:
+    """[num_tokens, num_heads, head_size], of which the rows of `tiles` are written."""
     head_size = query.shape[-1]
     num_kv_heads = named["key_cache"].shape[2]
-    tiles = tiles_of(named["query_start_loc"], sequences, query.shape[1] // num_kv_heads)
     (output,) = launcher.run(
         "paged_attention",
         {"query": query, "tiles": tiles, **named},
@@ -115,14 +115,17 @@ def paged_attention(
     return output
 
 
-def paged_attention_split_kv(launcher: Launcher, query: Array, **named: Any) -> Array:
+def paged_attention_split_kv(launcher: Launcher, query: Given, longest: int, **named: Any) -> Any:
     """[num_seqs, num_heads, head_size], of one query token for each sequence.
 
     Without sinks, a context of one partition comes to the same bits as in `paged_attention`.
+
+    Args:
+        longest: tokens of the longest context.
     """
     num_seqs, num_heads, head_size = query.shape
     num_kv_heads = named["key_cache"].shape[2]
-    parts = -(-int(named["seq_lens"].max()) // PARTITION)
+    parts = -(-longest // PARTITION)
     sinks = {name: named.pop(name) for name in ("sinks", "has_sinks")}
     shape = (num_seqs, num_heads, parts)
     m, l, O = launcher.run(  # noqa: E741
@@ -150,18 +153,18 @@ def paged_attention_split_kv(launcher: Launcher, query: Array, **named: Any) -> 
 
 def mla_attention(
     launcher: Launcher,
-    query: Array,
-    latent_cache: Array,
+    query: Given,
+    tiles: Given,
+    latent_cache: Given,
     *,
     latent_size: int,
-    block_table: Array,
-    seq_lens: Array,
-    query_start_loc: Array,
+    block_table: Given,
+    seq_lens: Given,
+    query_start_loc: Given,
     scale: float,
-) -> Array:
+) -> Any:
     """[num_tokens, num_heads, latent_size]."""
     num_tokens, num_heads, row_size = query.shape
-    tiles = tiles_of(query_start_loc, np.arange(len(query_start_loc) - 1), num_heads)
     (output,) = launcher.run(
         "mla_attention",
         {
@@ -181,16 +184,37 @@ def mla_attention(
     return output
 
 
+def features(
+    num_heads: int,
+    *,
+    scale: float,
+    sliding_window: int | None = None,
+    logits_soft_cap: float | None = None,
+    sinks: Given | None = None,
+    alibi_slopes: Given | None = None,
+    k_scale: float = 1.0,
+    v_scale: float = 1.0,
+) -> dict[str, Any]:
+    """What is asked of a kernel, and what has no effect in place of what is not."""
+    none = np.zeros(num_heads, np.float32)
+    return {
+        "scale": np.float32(scale),
+        "sliding_window": np.int32(min(sliding_window or NO_WINDOW, NO_WINDOW)),
+        "logits_soft_cap": np.float32(logits_soft_cap or 0.0),
+        "alibi_slopes": none if alibi_slopes is None else alibi_slopes,
+        "sinks": none if sinks is None else sinks,
+        "has_sinks": np.bool_(sinks is not None),
+        "k_scale": np.float32(k_scale),
+        "v_scale": np.float32(v_scale),
+    }
+
+
 def tiles_of(query_start_loc: Array, sequences: NDArray[Any], group: int) -> NDArray[np.int32]:
     """Tiles of at most ROWS rows each, [num_tiles, 2]: sequence, and first row in it.
 
     Args:
         group: rows of a query token, the heads that share a K/V head.
     """
-    query_lens = np.diff(query_start_loc)
-    found = [
-        (sequence, first)
-        for sequence in map(int, sequences)
-        for first in range(0, int(query_lens[sequence]) * group, ROWS)
-    ]
-    return np.array(found, np.int32).reshape(-1, 2)
+    counts = -(-np.diff(query_start_loc)[sequences] * group // ROWS)
+    of_sequence = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.stack([np.repeat(sequences, counts), ROWS * of_sequence], axis=1).astype(np.int32)

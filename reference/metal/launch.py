@@ -69,30 +69,39 @@ class Launcher:
             template: dtypes and integers by name.
             threads: of a threadgroup.
         """
-        kernel = self._kernel(name, tuple(inputs), tuple(outputs))
-        options = {
-            "grid": (threadgroups[0] * threads, *threadgroups[1:]),
-            "threadgroup": (threads, 1, 1),
-            "output_shapes": [tuple(shape) for shape, _ in outputs.values()],
-        }
-        dtypes = [np.dtype(dtype) for _, dtype in outputs.values()]
-        if not self.gpu:
-            found: list[Array] = kernel(
-                inputs=list(inputs.values()),
-                template=list(template.items()),
-                output_dtypes=dtypes,
-                **options,
-            )
-            return found
-        arrays = kernel(
+        if self.gpu:
+            from reference.mlx_ops.library import to_numpy
+
+            arrays = self.run_on_mlx(name, inputs, outputs, template, threadgroups, threads)
+            return [to_numpy(array) for array in arrays]
+        found: list[Array] = self._kernel(name, tuple(inputs), tuple(outputs))(
+            inputs=list(inputs.values()),
+            template=list(template.items()),
+            output_dtypes=[np.dtype(dtype) for _, dtype in outputs.values()],
+            **_sizes(outputs, threadgroups, threads),
+        )
+        return found
+
+    def run_on_mlx(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        outputs: Mapping[str, tuple[Sequence[int], Any]],
+        template: Mapping[str, Any],
+        threadgroups: Size,
+        threads: int,
+    ) -> list[Any]:
+        """The same in MLX arrays: a GPU reads those that are contiguous where they are.
+
+        Inputs may be MLX arrays, and dtypes MLX's.
+        """
+        found: list[Any] = self._kernel(name, tuple(inputs), tuple(outputs))(
             inputs=[to_mlx(value) for value in inputs.values()],
             template=[(key, _mlx_template(value)) for key, value in template.items()],
-            output_dtypes=[_mlx_dtype(dtype) for dtype in dtypes],
-            **options,
+            output_dtypes=[_mlx_dtype(dtype) for _, dtype in outputs.values()],
+            **_sizes(outputs, threadgroups, threads),
         )
-        from reference.mlx_ops.library import to_numpy
-
-        return [to_numpy(array) for array in arrays]
+        return found
 
     def run_in_place(
         self,
@@ -109,7 +118,7 @@ class Launcher:
             self._in_place_emulated(name, changed, inputs, threadgroups, threads)
 
     def _kernel(self, name: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Any:
-        source, header = self._source(name)
+        source, header = _source(self.sources, name)
         if self.gpu:
             import mlx.core as mx
 
@@ -124,10 +133,6 @@ class Launcher:
             name, inputs, outputs, source, header, check=self.check, schedule=self.schedule
         )
 
-    def _source(self, name: str) -> tuple[str, str]:
-        header = "".join((self.sources / file).read_text() for file in HEADERS)
-        return (self.sources / f"{name}.metal").read_text(), header
-
     def _in_place_emulated(
         self,
         name: str,
@@ -137,7 +142,7 @@ class Launcher:
         threads: int,
     ) -> None:
         """`metal_kernel` returns new arrays; a Library binds those that there are."""
-        source, header = self._source(name)
+        source, header = _source(self.sources, name)
         parameters = [f"device {metal_type(a)}* {key}" for key, a in changed.items()]
         values = {key: np.asarray(value) for key, value in inputs.items()}
         for key, value in values.items():
@@ -178,7 +183,7 @@ class Launcher:
 
         from reference.mlx_ops.library import to_numpy
 
-        source, header = self._source(name)
+        source, header = _source(self.sources, name)
         casts = "".join(
             f"device {metal_type(array)}* {key} = (device {metal_type(array)}*)({key}_in);\n"
             for key, array in changed.items()
@@ -202,6 +207,29 @@ class Launcher:
         mx.eval(done)
         for array, pool in zip(changed.values(), pools, strict=True):
             array[...] = to_numpy(pool)
+
+
+class MlxLauncher(Launcher):
+    """A launcher of MLX arrays: what it gives back is MLX's too, on a GPU not yet computed."""
+
+    run = Launcher.run_on_mlx
+
+
+@functools.lru_cache(maxsize=64)
+def _source(sources: Path, name: str) -> tuple[str, str]:
+    """The body of a kernel, and what stands before it."""
+    header = "".join((sources / file).read_text() for file in HEADERS)
+    return (sources / f"{name}.metal").read_text(), header
+
+
+def _sizes(
+    outputs: Mapping[str, tuple[Sequence[int], Any]], threadgroups: Size, threads: int
+) -> dict[str, Any]:
+    return {
+        "grid": (threadgroups[0] * threads, *threadgroups[1:]),
+        "threadgroup": (threads, 1, 1),
+        "output_shapes": [tuple(shape) for shape, _ in outputs.values()],
+    }
 
 
 ATTRIBUTES = (
@@ -236,20 +264,22 @@ def _pipeline(text: str, name: str) -> emulator.Pipeline:
 
 
 def to_mlx(value: Any) -> Any:
-    """An MLX array of a NumPy array, whose bfloat16 is that of `ml_dtypes`, or of a number."""
+    """An MLX array of another, of a number, or of NumPy's, whose bfloat16 is `ml_dtypes`'s."""
     import mlx.core as mx
 
+    if isinstance(value, mx.array):
+        return value
     array = np.asarray(value)
     if array.dtype.name == "bfloat16":
         return mx.array(array.view(np.uint16)).view(mx.bfloat16)
     return mx.array(array)
 
 
-def _mlx_dtype(dtype: np.dtype[Any]) -> Any:
+def _mlx_dtype(dtype: Any) -> Any:
     import mlx.core as mx
 
-    return getattr(mx, dtype.name)
+    return dtype if isinstance(dtype, mx.Dtype) else getattr(mx, np.dtype(dtype).name)
 
 
 def _mlx_template(value: Any) -> Any:
-    return value if isinstance(value, int) else _mlx_dtype(np.dtype(value))
+    return value if isinstance(value, int) else _mlx_dtype(value)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from reference.metal import kernels
-from reference.metal.kernels import NO_WINDOW
 from reference.metal.launch import Launcher, has_gpu
 from reference.oracle import arguments
 from reference.oracle.arguments import ArgumentError
@@ -69,9 +68,10 @@ class MetalKernels:
         arguments.check_paged_attention(query, key_cache, value_cache, **named)
         _check_tiles(key_cache, kernels.paged_attention_memory(query.shape[-1]))
         block_table, seq_lens, query_start_loc = (
-            named[name] for name in ("block_table", "seq_lens", "query_start_loc")
+            named.pop(name) for name in ("block_table", "seq_lens", "query_start_loc")
         )
-        features = _features(query.shape[1], named)
+        named.pop("kv_cache_dtype", None)  # the caches' own dtype says it
+        features = kernels.features(query.shape[1], **named)
         caches = {"key_cache": key_cache, "value_cache": value_cache}
         query_lens = np.diff(query_start_loc)
         # Of each sequence alone, so that no other decides in which order its keys are summed.
@@ -81,7 +81,9 @@ class MetalKernels:
             output = kernels.paged_attention(
                 self.launcher,
                 query,
-                np.flatnonzero(~split),
+                kernels.tiles_of(
+                    query_start_loc, np.flatnonzero(~split), query.shape[1] // key_cache.shape[2]
+                ),
                 **caches,
                 block_table=block_table,
                 seq_lens=seq_lens,
@@ -93,6 +95,7 @@ class MetalKernels:
             output[tokens] = kernels.paged_attention_split_kv(
                 self.launcher,
                 query[tokens],
+                int(seq_lens[split].max()),
                 **caches,
                 block_table=block_table[split],
                 seq_lens=seq_lens[split],
@@ -105,23 +108,10 @@ class MetalKernels:
         _check_tiles(latent_cache, kernels.mla_attention_memory(query.shape[-1]))
         if len(query) == 0:
             return np.empty((*query.shape[:2], named["latent_size"]), query.dtype)
-        return kernels.mla_attention(self.launcher, query, **named | {"latent_cache": latent_cache})
-
-
-def _features(num_heads: int, named: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of the kernels that say what is asked for; those of no effect where nothing is."""
-    sinks, slopes = named.get("sinks"), named.get("alibi_slopes")
-    none = np.zeros(num_heads, np.float32)
-    return {
-        "scale": np.float32(named["scale"]),
-        "sliding_window": np.int32(min(named.get("sliding_window") or NO_WINDOW, NO_WINDOW)),
-        "logits_soft_cap": np.float32(named.get("logits_soft_cap") or 0.0),
-        "alibi_slopes": none if slopes is None else slopes,
-        "sinks": none if sinks is None else sinks,
-        "has_sinks": np.bool_(sinks is not None),
-        "k_scale": np.float32(named.get("k_scale", 1.0)),
-        "v_scale": np.float32(named.get("v_scale", 1.0)),
-    }
+        every = np.arange(len(named["seq_lens"]))
+        tiles = kernels.tiles_of(named["query_start_loc"], every, query.shape[1])
+        found: Array = kernels.mla_attention(self.launcher, query, tiles, latent_cache, **named)
+        return found
 
 
 def _check_tiles(cache: Array, memory: int) -> None:

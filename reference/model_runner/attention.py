@@ -1,19 +1,29 @@
 """Attention over the pool, for the rows of a step.
 
-`MlxAttention` gathers. Sequences that decode are gathered together, padded to the longest, so that
-a step costs a few operations a layer however many they are; each that prefills is gathered alone.
-All of it is in float32, as the kernels' contract has it.
+A step's rows are cut into pieces, and each piece is one small dense computation: sequences that
+decode and are of like length are one, padded to the longest; of a sequence that prefills every
+`CHUNK` rows are one, with the keys up to their end. All of it is in float32, as the kernels'
+contract has it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import mlx.core as mx
 import numpy as np
+from numpy.typing import NDArray
 
-from reference.mlx_ops.attention import attend, gather
 from reference.model_runner.step import Step
+
+CHUNK = 128
+"""Rows of a piece of prefill: fewer are more calls, and more are keys that no row sees."""
+SHORT = 7
+"""Sequences of up to 2^7 - 1 tokens are of like length, and those between two powers of two."""
+
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -26,21 +36,33 @@ class Scores:
     sinks: mx.array | None = None
 
 
+@dataclass(frozen=True)
+class Piece:
+    """As many rows of each of some sequences, and the keys that they see.
+
+    Attributes:
+        rows: [num_seqs, num_rows], of the step.
+        slots: [num_seqs, num_keys], of the pool.
+        bias: [num_seqs, 1, 1, num_rows, num_keys], -inf for keys that a row does not see.
+    """
+
+    rows: mx.array
+    slots: mx.array
+    bias: mx.array
+
+    def heads(self, cache: mx.array) -> mx.array:
+        """Keys or values, [num_seqs, num_kv_heads, num_keys, size] in float32."""
+        count, size = cache.shape[2:]
+        places = self.slots[:, None] * count + mx.arange(count)[:, None]
+        return cache.reshape(-1, size)[places].astype(mx.float32)
+
+
 class MlxAttention:
     """Attention of all rows of one step, in MLX's operations."""
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._decode: dict[int | None, tuple[mx.array, mx.array, mx.array]] = {}
-        self._order: mx.array | None = None
-        decoding, prefilling = step.decoding, step.prefilling
-        if len(prefilling):
-            rows = [step.query_start_loc[decoding]]
-            rows += [
-                np.arange(step.query_start_loc[s], step.query_start_loc[s + 1]) for s in prefilling
-            ]
-            # Outputs come decode first; this brings them back to the order of the rows.
-            self._order = mx.array(np.argsort(np.concatenate(rows)))
+        self._pieces: dict[int | None, list[Piece]] = {}
 
     def __call__(
         self, query: mx.array, keys: mx.array, values: mx.array, scores: Scores
@@ -51,83 +73,73 @@ class MlxAttention:
             query: [num_tokens, num_heads, key_size].
             keys, values: a layer of the pool, [num_blocks, block_size, num_kv_heads, size].
         """
-        outputs = []
-        if len(self._step.decoding):
-            outputs.append(self._decoded(query, keys, values, scores))
-        for sequence in self._step.prefilling:
-            outputs.append(self._prefilled(int(sequence), query, keys, values, scores))
-        found = outputs[0] if len(outputs) == 1 else mx.concatenate(outputs)
-        if self._order is not None:
-            found = found[self._order]
-        return found.astype(query.dtype)
+        window = scores.sliding_window
+        if window not in self._pieces:
+            self._pieces[window] = [self._piece(rows, window) for rows in self._rows]
+        found = [attend(query, keys, values, piece, scores) for piece in self._pieces[window]]
+        return mx.concatenate(found)[self._order].astype(query.dtype)
 
-    def _decoded(
-        self, query: mx.array, keys: mx.array, values: mx.array, scores: Scores
-    ) -> mx.array:
-        rows, slots, distance = self._places(scores.sliding_window)
-        of_query = query if self._order is None else query[rows]
-        k, v = (cache.flatten(0, 1)[slots] for cache in (keys, values))
-        return attend_each(of_query, k, v, distance, scores)
+    @cached_property
+    def _rows(self) -> list[Indices]:
+        """Rows of each piece, [num_seqs, num_rows]."""
+        return [*_like_lengths(self._step), *_chunks(self._step)]
 
-    def _places(self, window: int | None) -> tuple[mx.array, mx.array, mx.array]:
-        """Rows of the sequences that decode, slots of what they see, and its distances."""
-        if window not in self._decode:
-            step, decoding = self._step, self._step.decoding
-            lens = step.seq_lens[decoding]
-            begin = np.maximum(lens - window, 0) if window else np.zeros_like(lens)
-            at = begin[:, None] + np.arange((lens - begin).max())
-            distance = lens[:, None] - 1 - at
-            at = np.minimum(at, lens[:, None] - 1)  # beyond a sequence its last token, unseen
-            blocks = np.take_along_axis(step.block_table[decoding], at // step.block_size, axis=1)
-            slots = blocks.astype(np.int64) * step.block_size + at % step.block_size
-            rows = step.query_start_loc[decoding]
-            self._decode[window] = mx.array(rows), mx.array(slots), mx.array(distance)
-        return self._decode[window]
+    @cached_property
+    def _order(self) -> mx.array:
+        """Where each row of the step is among those of the pieces."""
+        return mx.array(np.argsort(np.concatenate([rows.flatten() for rows in self._rows])))
 
-    def _prefilled(
-        self, sequence: int, query: mx.array, keys: mx.array, values: mx.array, scores: Scores
-    ) -> mx.array:
-        step, window = self._step, scores.sliding_window
-        first, end = (int(step.query_start_loc[sequence + n]) for n in (0, 1))
-        length = int(step.seq_lens[sequence])
-        start = length - (end - first)  # position of the first query
-        begin = 0 if window is None else max(0, start - window + 1)
-        blocks = step.block_table[sequence].tolist()
-        k, v = (gather(cache, blocks, begin, length) for cache in (keys, values))
-        return attend(
-            query[first:end],
-            k,
-            v,
-            mx.arange(start, length)[:, None] - mx.arange(begin, length)[None],
-            scale=scores.scale,
-            sliding_window=window,
-            logits_soft_cap=scores.logits_soft_cap,
-            sinks=scores.sinks,
-            alibi_slopes=None,
+    def _piece(self, rows: Indices, window: int | None) -> Piece:
+        step = self._step
+        at = step.positions[rows]  # [num_seqs, num_rows]
+        first = np.zeros_like(at[:, :1]) if window is None else at[:, :1] - window + 1
+        first = np.maximum(first, 0)
+        keys = first + np.arange((at[:, -1:] + 1 - first).max())
+        distance = at[:, :, None] - keys[:, None]
+        seen = distance >= 0 if window is None else (distance >= 0) & (distance < window)
+        keys = np.minimum(keys, at[:, -1:])  # beyond a sequence its last token, unseen
+        of = np.searchsorted(step.query_start_loc, rows[:, :1], side="right") - 1
+        blocks = step.block_table[of, keys // step.block_size]
+        return Piece(
+            mx.array(rows),
+            mx.array(blocks * step.block_size + keys % step.block_size),
+            mx.where(mx.array(seen[:, None, None]), 0.0, -mx.inf),
         )
 
 
-def attend_each(
-    query: mx.array, keys: mx.array, values: mx.array, distance: mx.array, scores: Scores
-) -> mx.array:
-    """One query of each of many sequences, [num_seqs, num_heads, value_size] in float32.
+def _like_lengths(step: Step) -> Iterator[Indices]:
+    """Sequences that have one row."""
+    kinds = np.maximum(np.frexp(step.seq_lens[step.decoding])[1], SHORT)
+    for kind in np.unique(kinds):
+        yield step.query_start_loc[step.decoding[kinds == kind], None].astype(np.int64)
 
-    Args:
-        query: [num_seqs, num_heads, key_size].
-        keys, values: [num_seqs, num_keys, num_kv_heads, size].
-        distance: [num_seqs, num_keys], below 0 for what comes after the query.
-    """
-    groups = query.shape[1] // keys.shape[2]
-    q = query.astype(mx.float32).reshape(len(query), keys.shape[2], groups, -1)
-    k, v = (array.astype(mx.float32).swapaxes(1, 2) for array in (keys, values))
-    s = scores.scale * (q @ k.swapaxes(-1, -2))  # [num_seqs, num_kv_heads, groups, num_keys]
+
+def _chunks(step: Step) -> Iterator[Indices]:
+    """Sequences that have several."""
+    for sequence in step.prefilling:
+        rows = np.arange(step.query_start_loc[sequence], step.query_start_loc[sequence + 1])
+        for begin in range(0, len(rows), CHUNK):
+            yield rows[None, begin : begin + CHUNK]
+
+
+def attend(
+    query: mx.array, keys: mx.array, values: mx.array, piece: Piece, scores: Scores
+) -> mx.array:
+    """[num_seqs · num_rows, num_heads, value_size] of a piece, in float32."""
+    k, v = piece.heads(keys), piece.heads(values)
+    q = scores.scale * query[piece.rows].astype(mx.float32)
+    num_seqs, num_rows, num_heads, _ = q.shape
+    groups = (num_seqs, k.shape[1], num_heads // k.shape[1], num_rows)
+    q = q.swapaxes(1, 2).reshape(num_seqs, k.shape[1], -1, k.shape[3])  # a group's heads are rows
+    s = (q @ k.swapaxes(-1, -2)).reshape(*groups, -1)
     if scores.logits_soft_cap is not None:
         s = scores.logits_soft_cap * mx.tanh(s / scores.logits_soft_cap)
-    s = mx.where(distance[:, None, None] >= 0, s, -mx.inf)
+    s = s + piece.bias
     if scores.sinks is not None:
-        sinks = scores.sinks.astype(mx.float32).reshape(1, keys.shape[2], groups, 1)
-        s = mx.concatenate([s, mx.broadcast_to(sinks, (*s.shape[:3], 1))], axis=-1)
+        sinks = scores.sinks.astype(mx.float32).reshape(*groups[1:3], 1, 1)
+        s = mx.concatenate([s, mx.broadcast_to(sinks, (*groups, 1))], axis=-1)
     p = mx.softmax(s, axis=-1)
     if scores.sinks is not None:
         p = p[..., :-1]
-    return (p @ v).flatten(1, 2)
+    found = p.reshape(*q.shape[:3], -1) @ v
+    return found.reshape(num_seqs, num_heads, num_rows, -1).swapaxes(1, 2).flatten(0, 1)

@@ -10,7 +10,8 @@ import mlx.core as mx
 from mlx.nn.layers.base import Module
 from mlx_lm.models import base
 
-from reference.model_runner.attention import MlxAttention, Scores
+from reference.model_runner.attention import Scores
+from reference.model_runner.kernels import Attention, OfStep
 from reference.model_runner.pool import LayerShape, Pool
 from reference.model_runner.step import Step
 
@@ -25,7 +26,7 @@ class PagedLayer:
     """
 
     def __init__(
-        self, index: int, step: Step, pool: Pool, attention: MlxAttention, window: int | None
+        self, index: int, step: Step, pool: Pool, attention: OfStep, window: int | None
     ) -> None:
         self._index, self._step, self._pool = index, step, pool
         self._attention, self._window = attention, window
@@ -49,22 +50,20 @@ class PagedLayer:
         """[num_tokens, num_heads, 1, value_size] of queries [num_tokens, num_heads, 1, size]."""
         scores = Scores(scale, self._window, soft_cap, sinks)
         keys, values = self._pool.keys[self._index], self._pool.values[self._index]
-        return self._attention(queries[:, :, 0], keys, values, scores)[:, :, None]
+        found = self._attention(queries[:, :, 0], keys, values, scores)[:, :, None]
+        # MLX computes this layer while Python writes down the next.
+        mx.async_eval(found)  # type: ignore[no-untyped-call]
+        return found
 
-    def attend_latents(self, latent: mx.array, rotated: mx.array, scale: float) -> mx.array:
-        """Attention over latents: keys are [latent; rotated], values the latent.
+    def attend_latents(self, queries: mx.array, latent_size: int, scale: float) -> mx.array:
+        """[num_tokens, num_heads, 1, latent_size]: the values are the latents in the keys.
 
         Args:
-            latent: [num_tokens, num_heads, 1, latent_size], the query with U absorbed.
-            rotated: [num_tokens, num_heads, 1, rope_size].
-
-        Returns:
-            [num_tokens, num_heads, 1, latent_size].
+            queries: [num_tokens, num_heads, 1, latent_size + rope_size], with U absorbed.
         """
-        latents, parts = self._pool.keys[self._index], self._pool.values[self._index]
-        query = mx.concatenate([latent, rotated], axis=-1)[:, :, 0]
-        keys = mx.concatenate([latents, parts], axis=-1)
-        return self._attention(query, keys, latents, Scores(scale))[:, :, None]
+        keys = self._pool.keys[self._index]
+        values = keys[..., :latent_size]
+        return self._attention(queries[:, :, 0], keys, values, Scores(scale))[:, :, None]
 
 
 class ShapeOnly:
@@ -78,6 +77,12 @@ class ShapeOnly:
     def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
         self.shape = LayerShape(keys.shape[1], keys.shape[3], values.shape[3])
         return keys, values
+
+    def attend(self, queries: mx.array, *args: Any, **named: Any) -> mx.array:
+        return queries
+
+    def attend_latents(self, queries: mx.array, latent_size: int, scale: float) -> mx.array:
+        return queries[..., :latent_size]
 
 
 def scaled_dot_product_attention(
@@ -116,9 +121,9 @@ def lead_to_pool(model: Module) -> None:
             setattr(module, NAME, scaled_dot_product_attention)
 
 
-def paged(step: Step, pool: Pool, windows: Sequence[int | None]) -> list[PagedLayer]:
+def paged(
+    step: Step, pool: Pool, windows: Sequence[int | None], attention: Attention
+) -> list[PagedLayer]:
     """The caches of all layers for one step."""
-    attention = MlxAttention(step)
-    return [
-        PagedLayer(index, step, pool, attention, window) for index, window in enumerate(windows)
-    ]
+    of_step = attention(step)
+    return [PagedLayer(index, step, pool, of_step, window) for index, window in enumerate(windows)]

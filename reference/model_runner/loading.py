@@ -11,7 +11,7 @@ import mlx.core as mx
 from mlx.nn.layers.base import Module
 from mlx_lm.utils import _get_classes, load_model
 
-from reference.model_runner import checkpoint
+from reference.model_runner import checkpoint, kernels
 from reference.model_runner.checkpoint import CheckpointError, Config
 from reference.model_runner.layers import ShapeOnly, lead_to_pool, paged
 from reference.model_runner.overrides import NOT_READ, exact_yarn, float32_experts, override
@@ -46,22 +46,30 @@ class Model:
         dtype: of activations and of the pool.
         shapes: what each layer keeps of a token.
         windows: how many tokens each layer sees; None for all.
+        attention_name, attention: what computes attention; see `kernels`.
     """
 
     config: Config
     dtype: mx.Dtype
     shapes: list[LayerShape]
     windows: list[int | None]
+    attention_name: str
+    attention: kernels.Attention
     layers: Any
     head: Any
 
     def pool(self, num_blocks: int, block_size: int) -> Pool:
-        """A pool of this many blocks, all 0."""
+        """A pool of this many blocks, all 0.
+
+        Raises:
+            ValueError: the kernels that compute attention take no blocks of this size.
+        """
+        kernels.check_blocks(self.attention_name, block_size)
         return Pool(self.shapes, num_blocks, block_size, self.dtype)
 
     def hidden(self, step: Step, pool: Pool) -> mx.array:
         """Hidden states of the step's rows, [num_tokens, hidden_size]; writes to the pool."""
-        caches = paged(step, pool, self.windows)
+        caches = paged(step, pool, self.windows, self.attention)
         found: mx.array = self.layers(mx.array(step.token_ids)[:, None], caches)
         return found[:, 0]
 
@@ -71,12 +79,17 @@ class Model:
         return found[:, 0]
 
 
-def load(folder: Path, dtype: str | None = None) -> Model:
+def load(folder: Path, dtype: str | None = None, attention: str | None = None) -> Model:
     """A checkpoint of safetensors, in the dtype that it was saved in or another.
+
+    Args:
+        attention: a name of `kernels.NAMES`; by default what is best here.
 
     Raises:
         CheckpointError: it cannot be run, and why.
+        ValueError: there is no such attention here.
     """
+    kernels.check(attention)
     config = checkpoint.read(folder)
     try:
         told = checkpoint.for_mlx_lm(config)
@@ -99,7 +112,13 @@ def load(folder: Path, dtype: str | None = None) -> Model:
     head.model = _Passed(model.model)
     shapes = _shapes(model)
     return Model(
-        config, _compute_dtype(model), shapes, checkpoint.windows(config), model.model, head
+        config,
+        _compute_dtype(model),
+        shapes,
+        checkpoint.windows(config),
+        *kernels.choose(attention, shapes),
+        model.model,
+        head,
     )
 
 

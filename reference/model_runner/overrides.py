@@ -18,12 +18,13 @@ from mlx_lm.models.rope_utils import YarnRoPE
 from mlx_lm.models.switch_layers import SwitchLinear
 from numpy.typing import NDArray
 
-from reference.model_runner.layers import PagedLayer, parts
+from reference.model_runner.layers import PagedLayer, ShapeOnly, parts
 
 Call = Callable[..., mx.array]
+Paged = PagedLayer | ShapeOnly
 
 
-def gemma2(attention: Any, x: mx.array, cache: PagedLayer) -> mx.array:
+def gemma2(attention: Any, x: mx.array, cache: Paged) -> mx.array:
     """Gemma 2 (Gemma team 2024, section 2): logits are capped before the mask."""
     rows = x.shape[0]
     queries, keys, values = (
@@ -42,7 +43,7 @@ def gemma2(attention: Any, x: mx.array, cache: PagedLayer) -> mx.array:
     return found
 
 
-def deepseek(attention: Any, x: mx.array, cache: PagedLayer) -> mx.array:
+def deepseek(attention: Any, x: mx.array, cache: Paged) -> mx.array:
     """DeepSeek-V2 (2024), section 2.1: attention over latents, keys and values never made."""
     rows = x.shape[0]
     if attention.q_lora_rank is None:
@@ -54,15 +55,17 @@ def deepseek(attention: Any, x: mx.array, cache: PagedLayer) -> mx.array:
     compressed = attention.kv_a_proj_with_mqa(x)
     latent, rope_key = mx.split(compressed, [attention.kv_lora_rank], axis=-1)
     latent = attention.kv_a_layernorm(latent)[:, None]
+    keys = mx.concatenate([latent, attention.rope(rope_key[:, None], cache.offset)], axis=-1)
+    cache.update_and_fetch(keys, keys[..., :0])
     rotated = attention.rope(rotated, cache.offset)
-    cache.update_and_fetch(latent, attention.rope(rope_key[:, None], cache.offset))
-    output = cache.attend_latents(attention.embed_q(nope), rotated, attention.scale)
+    queries = mx.concatenate([attention.embed_q(nope), rotated], axis=-1)
+    output = cache.attend_latents(queries, attention.kv_lora_rank, attention.scale)
     output = attention.unembed_out(output)
     found: mx.array = attention.o_proj(output.swapaxes(1, 2).reshape(rows, 1, -1))
     return found
 
 
-WRITTEN_OUT: dict[str, Callable[[Any, mx.array, PagedLayer], mx.array]] = {
+WRITTEN_OUT: dict[str, Callable[[Any, mx.array, Paged], mx.array]] = {
     "mlx_lm.models.gemma2.Attention": gemma2,
     "mlx_lm.models.deepseek_v3.DeepseekV3Attention": deepseek,
 }
@@ -158,9 +161,9 @@ NOT_READ: dict[str, Callable[[Weights], Weights]] = {"gpt_oss": gpt_oss_weights}
 """What makes a checkpoint's weights those that mlx-lm reads, by model type."""
 
 
-def _either(original: Call, paged: Callable[[Any, mx.array, PagedLayer], mx.array]) -> Call:
+def _either(original: Call, paged: Callable[[Any, mx.array, Paged], mx.array]) -> Call:
     def call(self: Any, x: mx.array, mask: Any = None, cache: Any = None) -> mx.array:
-        if isinstance(cache, PagedLayer):
+        if isinstance(cache, (PagedLayer, ShapeOnly)):
             return paged(self, x, cache)
         return original(self, x, mask, cache)
 

@@ -12,7 +12,7 @@ import mlx.core as mx
 class LayerShape:
     """What a layer keeps of a token: `num_kv_heads` keys and values.
 
-    Attention over latents keeps one latent as the key and one rotated part as the value.
+    Attention over latents keeps one row as the key, the latent and its rotated part, and no value.
     """
 
     num_kv_heads: int
@@ -48,10 +48,12 @@ class Pool:
     ) -> None:
         """Keys and values [num_tokens, num_kv_heads, size] to their blocks and offsets."""
         self.keys[layer][places] = keys.astype(self.dtype)
-        self.values[layer][places] = values.astype(self.dtype)
+        if values.size:  # MLX dies of a scatter of nothing
+            self.values[layer][places] = values.astype(self.dtype)
 
     def copy_blocks(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Copies whole blocks of all layers; pairs are from and to."""
         source, destination = (mx.array(ids) for ids in zip(*pairs, strict=True))
         for array in (*self.keys, *self.values):
-            array[destination] = array[source]
+            if array.size:
+                array[destination] = array[source]

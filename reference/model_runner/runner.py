@@ -34,12 +34,15 @@ class MlxModelRunner:
 
     Args:
         dtype: "float32", "bfloat16" or "float16"; that of the checkpoint if None.
+        attention: "mlx", "metal" or "emulator"; what is best here if None.
     """
 
     name = "reference"
 
-    def __init__(self, folder: Path, dtype: str | None = None) -> None:
-        self.model = load(folder, dtype)
+    def __init__(
+        self, folder: Path, dtype: str | None = None, attention: str | None = None
+    ) -> None:
+        self.model = load(folder, dtype, attention)
         self.dtype = str(self.model.dtype).removeprefix("mlx.core.")
         self.pool = self.model.pool(NUM_BLOCKS, BLOCK_SIZE)
         self._free = list(range(NUM_BLOCKS))

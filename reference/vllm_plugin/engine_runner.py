@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from vllm.config import VllmConfig
 from vllm.forward_context import get_forward_context
+from vllm.logger import init_logger
 from vllm.v1.attention.backend import CommonAttentionMetadata
 from vllm.v1.kv_cache_interface import KVCacheConfig
 from vllm.v1.worker.block_table import BlockTable
@@ -22,6 +23,9 @@ from reference.model_runner.loading import Model, load
 from reference.model_runner.pool import Pool
 from reference.model_runner.step import Step
 from reference.vllm_plugin.attention import PoolLayer
+from reference.vllm_plugin.platform import attention_of
+
+logger = init_logger(__name__)
 
 LAYER = "layers.{}.attention"
 
@@ -65,12 +69,16 @@ class EngineRunner(CPUModelRunner):  # type: ignore[misc]
     def __init__(self, vllm_config: VllmConfig, device: torch.device) -> None:
         BlockTable.compute_slot_mapping = compute_slot_mapping  # vLLM's own is a Triton kernel
         super().__init__(vllm_config, device)
+        torch.set_num_threads(1)  # PyTorch has little to do here, and would wait for MLX's cores
         # Called when the engine ends; PyTorch has no accelerator here to ask.
         torch.accelerator.empty_host_cache = lambda: None
 
     def load_model(self, load_dummy_weights: bool = False) -> None:
         config = self.model_config
-        found = load(Path(config.model), str(config.dtype).removeprefix("torch."))
+        dtype = str(config.dtype).removeprefix("torch.")
+        attention = attention_of(self.vllm_config)
+        found = load(Path(config.model), dtype, attention)
+        logger.info("Attention: %s", found.attention_name)
         self.model = MlxModule(found, self.cache_config.block_size)
         context = self.compilation_config.static_forward_context
         for index, shape in enumerate(found.shapes):

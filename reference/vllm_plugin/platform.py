@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
+from vllm.logger import init_logger
 from vllm.platforms.interface import Platform, PlatformEnum
+
+from reference.vllm_plugin.options import GIVES_UP, WORKER, refuse
 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
 
+logger = init_logger(__name__)
+
 BLOCK_SIZE = 16
+
+ATTENTION = "attention"
+"""What of vLLM's `additional_config` is this platform's: see `reference.model_runner.kernels`."""
 
 
 class MlxPlatform(Platform):  # type: ignore[misc]
@@ -63,13 +71,20 @@ class MlxPlatform(Platform):  # type: ignore[misc]
         """
         from vllm.config import CompilationMode, CUDAGraphMode
 
-        refuse(vllm_config)
+        try:
+            refuse(vllm_config)
+            attention_of(vllm_config)
+        except ValueError as error:
+            logger.error("%s%s", GIVES_UP, error)
+            raise
         vllm_config.compilation_config.mode = CompilationMode.NONE
         vllm_config.compilation_config.cudagraph_mode = CUDAGraphMode.NONE
         vllm_config.compilation_config.cudagraph_capture_sizes = []
+        if vllm_config.scheduler_config.async_scheduling:
+            logger.info("Async scheduling is off: a step is computed before the next is scheduled.")
         vllm_config.scheduler_config.async_scheduling = False
         parallel = vllm_config.parallel_config
-        parallel.worker_cls = "reference.vllm_plugin.worker.MlxWorker"
+        parallel.worker_cls = WORKER
         parallel.disable_custom_all_reduce = True
         cache = vllm_config.cache_config
         if not cache.user_specified_block_size:
@@ -80,20 +95,17 @@ class MlxPlatform(Platform):  # type: ignore[misc]
         return False
 
 
-def refuse(vllm_config: VllmConfig) -> None:
-    """Raises ValueError with the name of the first option that the reference does not have."""
-    parallel = vllm_config.parallel_config
-    unsupported = {
-        "speculative decoding": vllm_config.speculative_config is not None,
-        "LoRA": vllm_config.lora_config is not None,
-        "KV transfer": vllm_config.kv_transfer_config is not None,
-        "several devices": parallel.world_size > 1,
-        "a KV cache dtype of its own": vllm_config.cache_config.cache_dtype != "auto",
-        "pooling": vllm_config.model_config is not None
-        and vllm_config.model_config.runner_type == "pooling",
-        "multimodal input": vllm_config.model_config is not None
-        and vllm_config.model_config.multimodal_config is not None,
-    }
-    for what, asked in unsupported.items():
-        if asked:
-            raise ValueError(f"The reference backend does not support {what}.")
+def attention_of(vllm_config: VllmConfig) -> str | None:
+    """The attention that `--additional-config` names; None for what is best here.
+
+    Raises:
+        ValueError: there is no such attention here, or more is named than that.
+    """
+    from reference.model_runner import kernels
+
+    options = vllm_config.additional_config
+    if more := sorted(options.keys() - {ATTENTION}):
+        raise ValueError(f"The reference backend knows no --additional-config {more[0]}.")
+    asked: str | None = options.get(ATTENTION)
+    kernels.check(asked)
+    return asked

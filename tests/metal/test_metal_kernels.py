@@ -45,7 +45,7 @@ def test_a_context_of_one_partition_comes_to_the_same_bits_either_way():
     named |= {"logits_soft_cap": np.float32(0), "alibi_slopes": np.zeros(4, np.float32)}
     named |= {"k_scale": np.float32(1), "v_scale": np.float32(1)}
     named |= {"sinks": np.zeros(4, np.float32), "has_sinks": np.bool_(False)}
-    split = kernels.paged_attention_split_kv(EMULATED.launcher, call.query, **named)
+    split = kernels.paged_attention_split_kv(EMULATED.launcher, call.query, PARTITION, **named)
     assert split.tobytes() == whole.tobytes()
 
 

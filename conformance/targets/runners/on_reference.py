@@ -22,10 +22,11 @@ class ReferenceRunner(MlxModelRunner):
     """A checkpoint over the reference's paged pool; batches are steps of prefill and decode."""
 
     ways = (Way.BATCH,)
+    attention: str | None = None
 
     def __init__(self, folder: Path, dtype: str) -> None:
         try:
-            super().__init__(folder, dtype)
+            super().__init__(folder, dtype, self.attention)
         except CheckpointError as error:
             raise Refused(str(error)) from error
         self._stop = stop_tokens(folder)
@@ -70,3 +71,21 @@ class ReferenceRunner(MlxModelRunner):
         if cache.length == 0:
             return ids[: (len(ids) + 1) // 2]
         return ids[cache.length : cache.length + 1]
+
+
+class MlxAttention(ReferenceRunner):
+    """Attention by MLX's operations, on Metal too."""
+
+    attention = "mlx"
+
+
+class MetalAttention(ReferenceRunner):
+    """Attention by the Metal kernels."""
+
+    attention = "metal"
+
+
+class EmulatorAttention(ReferenceRunner):
+    """Attention by the Metal kernels in the emulator."""
+
+    attention = "emulator"

@@ -42,6 +42,16 @@ class Adapter:
 
 _HERE = __package__
 
+
+_MLX_DEVICE = "import mlx.core as mx; print(mx.default_device().type.name)"
+_METAL = "import mlx.core as mx; mx.metal.is_available() or exit('MLX has no Metal here.'); "
+
+
+def _reference(kind: str, device: str = _MLX_DEVICE) -> Adapter:
+    """The reference, with one of its kinds of attention."""
+    return Adapter(f"{_HERE}.on_reference", kind, ("mlx-lm",), "float32", device)
+
+
 ADAPTERS: Mapping[str, Adapter] = {
     "transformers": Adapter(
         f"{_HERE}.on_transformers",
@@ -56,15 +66,12 @@ ADAPTERS: Mapping[str, Adapter] = {
         "MlxLmRunner",
         ("mlx-lm",),
         "bfloat16",
-        "import mlx.core as mx; print(mx.default_device().type.name)",
+        _MLX_DEVICE,
     ),
-    "reference": Adapter(
-        f"{_HERE}.on_reference",
-        "ReferenceRunner",
-        ("mlx-lm",),
-        "float32",
-        "import mlx.core as mx; print(mx.default_device().type.name)",
-    ),
+    "reference": _reference("ReferenceRunner"),
+    "reference-mlx": _reference("MlxAttention"),
+    "reference-metal": _reference("MetalAttention", _METAL + _MLX_DEVICE),
+    "reference-emulator": _reference("EmulatorAttention"),
     "vllm": Adapter(
         f"{_HERE}.on_vllm",
         "VllmRunner",
@@ -187,7 +194,7 @@ def _device(python: Path, adapter: Adapter) -> str:
     except (OSError, subprocess.SubprocessError) as error:
         raise TargetError(f"{python} cannot be run ({error}).") from error
     if said.returncode:
-        raise TargetError(f"{python} cannot import {adapter.distributions[0]}.\n{said.stderr}")
+        raise TargetError(f"{python} cannot run {adapter.distributions[0]}.\n{said.stderr}")
     return said.stdout.split()[-1].upper()
 
 

@@ -1,0 +1,157 @@
+"""How fast the reference backend is beside mlx-lm's own server, as ratios measured in one run.
+
+    python benchmarks/reference_server.py [--streams 1 4 8 16] [--prompts 16 512] [--rounds 2]
+    python benchmarks/reference_server.py --profile
+
+Both serve the same float32 copy of SmolLM2-135M-Instruct by their recipes, both with the BLAS that
+the reference finds (`reference/model_runner/blas.py`), and generate in turns, so that both see the
+same machine. Every prompt is another one, so that no cache of prefixes helps. A speed is output
+tokens per second from the first request to the last answer, prefill included; the ratio is that of
+the totals of all rounds.
+
+`--profile` runs the engine alone, in one process: how long a step of decode takes, how much of it
+MLX's matrix products take when they are all that is computed, and how much is outside of MLX.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+
+import fixtures.models
+from conformance.targets import recipes
+from conformance.targets.environment import prepare
+from conformance.targets.progress import quiet
+from conformance.targets.server import MACCORD, ServerTarget, started
+
+MODEL = "SmolLM2-135M-Instruct"
+NEVER = {"eos_token": "<repo_name>", "eos_token_id": 3}
+"""Ends an answer and is never generated, so that all answers are of `max_tokens`."""
+ENGINES = ("reference", "mlx-lm")
+ARGUMENTS = {"reference": ("--max-num-seqs", "16"), "mlx-lm": ()}
+"""A pool for 16 streams; mlx-lm's server grows its caches as it goes, for up to 32."""
+
+
+def float32_copy(folder: Path, python: Path) -> Path:
+    """The model as mlx-lm writes it in float32: its server takes no dtype."""
+    source, to = fixtures.models.path(MODEL), folder / MODEL
+    command = [python, "-m", "mlx_lm", "convert", "--dtype", "float32"]
+    command += ["--hf-path", source, "--mlx-path", to]
+    subprocess.run(command, check=True, capture_output=True)
+    for name in ("config.json", "generation_config.json", "tokenizer_config.json"):
+        file = to / name
+        held = json.loads((file if file.exists() else source / name).read_text(encoding="utf-8"))
+        told = {key: value for key, value in NEVER.items() if key in held}
+        file.write_text(json.dumps({**held, **told}), encoding="utf-8")
+    return to
+
+
+def blas_of(python: Path) -> str:
+    """The library that the reference loads; "" where it is MLX's own, or Accelerate."""
+    code = "import reference.model_runner as runner; print(runner.BLAS or '')"
+    done = subprocess.run(
+        [python, "-c", code], cwd=MACCORD, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def words(folder: Path) -> list[str]:
+    """Words that are one token each with the space before them."""
+    vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    return sorted(
+        piece[1:]
+        for piece in vocabulary["vocab"]
+        if piece[0] == "Ġ" and piece[1:].isascii() and piece[1:].islower() and piece[1:].isalpha()
+    )
+
+
+def seconds(target: ServerTarget, prompts: Sequence[str], size: int, tokens: int) -> float:
+    """How long it takes to answer all of the prompts at once, each with so many tokens."""
+
+    def ask(prompt: str) -> None:
+        body = {"model": target.model, "prompt": prompt, "max_tokens": tokens, "temperature": 0}
+        answer = httpx.post(f"{target.base_url}/completions", json=body, timeout=600)
+        usage = answer.raise_for_status().json()["usage"]
+        found = (usage["prompt_tokens"], usage["completion_tokens"])
+        if found != (size, tokens):
+            raise SystemExit(f"{target.name}: {found} tokens, and not {(size, tokens)}.")
+
+    with ThreadPoolExecutor(len(prompts)) as threads:
+        begin = time.perf_counter()
+        list(threads.map(ask, prompts))
+        return time.perf_counter() - begin
+
+
+def compare(given: argparse.Namespace, pythons: dict[str, Path], model: Path, runs: Path) -> None:
+    """Starts both servers, measures in turns, and prints the table."""
+    randomly, vocabulary = random.Random(0), words(model)
+
+    def prompts(count: int, size: int) -> list[str]:
+        return ["".join(f" {w}" for w in randomly.sample(vocabulary, size)) for _ in range(count)]
+
+    with ExitStack() as stack:
+        targets = {}
+        for name in ENGINES:
+            recipe = recipes.load(name)
+            assert recipe.start is not None
+            env = {**recipe.start.env, "LD_PRELOAD": blas_of(pythons["reference"])}
+            server = started(
+                replace(recipe, start=replace(recipe.start, env=env)),
+                model_dir=model,
+                model_name=MODEL,
+                run_dir=runs,
+                python=pythons[name],
+                arguments=ARGUMENTS[name],
+            )
+            targets[name] = stack.enter_context(server).target
+            seconds(targets[name], prompts(2, 16), 16, 4)
+        print("| streams | prompt | reference | mlx-lm | ratio |\n|---|---|---|---|---|")
+        for size in given.prompts:
+            for streams in given.streams:
+                took = dict.fromkeys(ENGINES, 0.0)
+                for turn in range(given.rounds):
+                    for name in ENGINES[:: 1 - turn % 2 * 2]:
+                        asked = prompts(streams, size)
+                        took[name] += seconds(targets[name], asked, size, given.tokens)
+                tokens = given.rounds * streams * given.tokens
+                ours, theirs = (tokens / took[name] for name in ENGINES)
+                row = f"{ours:.1f} | {theirs:.1f} | {ours / theirs:.2f}"
+                print(f"| {streams} | {size} | {row} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The reference backend beside mlx-lm's server")
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 4, 8, 16])
+    parser.add_argument("--prompts", type=int, nargs="+", default=[16, 512], help="tokens")
+    parser.add_argument("--tokens", type=int, default=48, help="of an answer")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--profile", action="store_true", help="steps of the engine alone")
+    for name in ENGINES:
+        parser.add_argument(f"--{name}-python", type=Path, help="an interpreter that has it")
+    given = parser.parse_args()
+    pythons = {
+        name: prepare(
+            recipes.load(name),
+            python=vars(given)[f"{name.replace('-', '_')}_python"],
+            progress=quiet,
+        )
+        for name in ENGINES
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        model = float32_copy(Path(folder), pythons["mlx-lm"])
+        compare(given, pythons, model, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
