@@ -56,9 +56,7 @@ def known_ids() -> frozenset[str]:
     """
     command = [sys.executable, "-m", "conformance", "requirements", "--json"]
     listed = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    stated = [
-        Requirement(**{**each, "profiles": tuple(each["profiles"])}) for each in listed
-    ]  # fmt: skip
+    stated = [Requirement.from_json(each) for each in listed]
     return frozenset(of_model(each, model).id for each in stated for model in production.names())
 
 
@@ -71,7 +69,8 @@ class _Collector:
         self.requirements = [found for item in items if (found := requirement_of(item))]
 
 
-def requirements() -> list[Requirement]:
+@cache
+def requirements() -> tuple[Requirement, ...]:
     """Every requirement of every profile, in the order of their ids.
 
     Raises:
@@ -81,4 +80,4 @@ def requirements() -> list[Requirement]:
     code = run_pytest(["--collect-only"], [collector], PARTS)
     if code != pytest.ExitCode.OK or not collector.requirements:
         raise RuntimeError(f"the suite cannot be collected (pytest ended with {code})")
-    return sorted(collector.requirements, key=lambda found: found.id)
+    return tuple(sorted(collector.requirements, key=lambda found: found.id))

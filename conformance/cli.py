@@ -22,6 +22,8 @@ from conformance.again import check_earlier
 from conformance.certify import DEFAULT_MODEL, KERNEL_PROFILE, Certification, void_certificate
 from conformance.compare.production import names
 from conformance.control import RECORDED, Control
+from conformance.coverage import page, requirements_page
+from conformance.coverage.table import table
 from conformance.known_failures import KnownFailuresError
 from conformance.options import Options
 from conformance.recording.command import record
@@ -247,6 +249,9 @@ def backends() -> None:
 def requirements(
     profile: Annotated[str | None, typer.Option(help="Only those of this profile.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="As a page: docs/requirements.md.")
+    ] = False,
 ) -> None:
     """List the requirements."""
     found = [
@@ -256,9 +261,28 @@ def requirements(
     ]
     if as_json:
         print(json.dumps([asdict(stated) for stated in found], indent=1))
+    elif as_markdown:
+        print(requirements_page.markdown(found), end="")
     else:
         rows = [[stated.id, stated.level, stated.title] for stated in found]
         _out.print(_table(["id", "level", "requirement"], rows))
+
+
+@app.command()
+def coverage(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="As a page: docs/coverage.md.")
+    ] = False,
+) -> None:
+    """Show which operations and parameters of the API the requirements cover."""
+    found = table(catalogue.requirements())
+    if as_json:
+        print(json.dumps(page.data(found), indent=1))
+    elif as_markdown:
+        print(page.markdown(found), end="")
+    else:
+        _out.print(_table(list(page.SUMMARY), list(page.summary_rows(found))))
 
 
 @models.command("list")

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from conformance.coverage.claims import Claims, Words
 from conformance.outcomes import Level
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
@@ -54,6 +55,14 @@ class Requirement:
     source: str
     profiles: tuple[str, ...]
     alone: bool = False
+    covers: tuple[str, ...] = ()
+    """Parameters of operations, as `conformance.coverage.claims` writes them."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Requirement:
+        """From the fields as JSON has them."""
+        lists = {name: tuple(data.get(name, ())) for name in ("profiles", "covers")}
+        return cls(**{**data, "level": Level(data["level"]), **lists})
 
 
 def requirement(
@@ -63,6 +72,9 @@ def requirement(
     source: str,
     profiles: tuple[str, ...] = ("core", "api"),
     alone: bool = False,
+    accepts: Words = "",
+    honours: Words = "",
+    refuses: Words = "",
 ) -> Callable[[_Function], _Function]:
     """Mark a test function as a requirement.
 
@@ -73,6 +85,7 @@ def requirement(
         profiles: the profiles that contain it.
         alone: no other request of this run may be in flight meanwhile (exact repetition,
             timing). Such requirements run last.
+        accepts, honours, refuses: the parameters that it covers, as `coverage.claims` reads them.
 
     Raises:
         ValueError: the id, docstring or a profile is not as the rules above say.
@@ -87,7 +100,8 @@ def requirement(
         if unknown := set(profiles) - set(PROFILES):
             raise ValueError(f"{id}: unknown profile {', '.join(sorted(unknown))}")
         stated = Requirement(id, level, sentence, why, source, profiles, alone)
-        marked: _Function = pytest.mark.requirement(stated)(function)
+        claims = Claims(id, accepts, honours, refuses)
+        marked: _Function = pytest.mark.requirement(stated, claims)(function)
         return marked
 
     return mark
@@ -99,18 +113,12 @@ def requirement_of(item: pytest.Item) -> Requirement | None:
     if mark is None:
         return None
     stated: Requirement = mark.args[0]
+    claims: Claims = mark.args[1]
     case = getattr(item, "callspec", None)
     if case is None:
-        return stated
-    return Requirement(
-        f"{stated.id}[{case.id}]",
-        stated.level,
-        stated.title,
-        stated.why,
-        stated.source,
-        stated.profiles,
-        stated.alone,
-    )
+        return replace(stated, covers=claims.of())
+    covers = claims.of(case.id, case.params)
+    return replace(stated, id=f"{stated.id}[{case.id}]", covers=covers)
 
 
 def stated_by(function: Callable[..., Any]) -> Requirement:

@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from conformance.evidence import Result
 from conformance.judging import result
-from conformance.outcomes import Level, SuiteError
+from conformance.outcomes import SuiteError
 from conformance.report.certificate import check_comparison
 from conformance.requirements import Requirement
 
@@ -50,11 +50,7 @@ class Planned:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Planned:
-        stated = data["requirement"]
-        stated = {
-            **stated, "level": Level(stated["level"]), "profiles": tuple(stated["profiles"])
-        }  # fmt: skip
-        return cls(data["nodeid"], Requirement(**stated))
+        return cls(data["nodeid"], Requirement.from_json(data["requirement"]))
 
 
 @dataclass(frozen=True)

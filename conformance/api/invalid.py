@@ -7,6 +7,7 @@ content, a missing model) is not required of others.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +110,15 @@ UNKNOWN_MODEL = {
     "chat": Invalid(CHAT, {"model": "no-such-model"}),
     "completions": Invalid(COMPLETIONS, {"model": "no-such-model"}),
 }
+
+
+def fields(table: Mapping[str, Invalid]) -> dict[str, str]:
+    """What each case of a table has wrong, as a requirement's `refuses` takes it."""
+    operations = {CHAT: "chat.completions.create", COMPLETIONS: "completions.create"}
+    return {
+        case: f"{operations[wrong.route]}: {', '.join(wrong.changes)}"
+        for case, wrong in table.items()
+    }
 
 
 def still_answers(ask: Ask) -> None:

@@ -38,6 +38,9 @@ from conformance.report.text import (
     without_ansi,
 )
 
+FOLD_ABOVE = 60
+"""Requirements of one area, all passed, above which their table is folded."""
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -67,6 +70,7 @@ def render(certificate: Certificate) -> str:
             agreement=_agreement(certificate),
             compared=compared(certificate),
             footprints=footprint_rows(certificate.footprints),
+            fold_above=FOLD_ABOVE,
             headline=headline(certificate),
             quantised=quantised(certificate),
             shown_first=SHOWN_FIRST,

@@ -13,7 +13,10 @@ from conformance.requirements import SHOULD, requirement
 
 
 @requirement(
-    "api/chat/logit-bias-force", SHOULD, source="OpenAI chat.completions.create: logit_bias, 100"
+    "api/chat/logit-bias-force",
+    SHOULD,
+    source="OpenAI chat.completions.create: logit_bias, 100",
+    honours="logit_bias",
 )
 def test_logit_bias_force(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     """A `logit_bias` of 100 SHOULD make the answer consist of that token.
@@ -26,7 +29,10 @@ def test_logit_bias_force(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> N
 
 
 @requirement(
-    "api/chat/logit-bias-ban", SHOULD, source="OpenAI chat.completions.create: logit_bias, -100"
+    "api/chat/logit-bias-ban",
+    SHOULD,
+    source="OpenAI chat.completions.create: logit_bias, -100",
+    honours="logit_bias",
 )
 def test_logit_bias_ban(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     """A `logit_bias` of -100 SHOULD keep a token out of the answer.
@@ -44,6 +50,7 @@ def test_logit_bias_ban(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> Non
     SHOULD,
     source="OpenAI chat.completions.create: frequency_penalty, presence_penalty",
     alone=True,
+    honours="{kind}_penalty",
 )
 @pytest.mark.parametrize("kind", ["frequency", "presence"], ids=["frequency", "presence"])
 def test_penalty(ask: Ask, prompts: Prompts, kind: str) -> None:

@@ -16,6 +16,7 @@ from conformance.requirements import MUST, requirement
     "api/chat/length",
     MUST,
     source="OpenAI chat.completions.create: max_completion_tokens, max_tokens, finish_reason",
+    honours="{parameter}",
 )
 @pytest.mark.parametrize(
     "parameter",

@@ -18,6 +18,7 @@ from conformance.requirements import MUST, SHOULD, requirement
     "api/chat/logprobs",
     MUST,
     source="OpenAI chat.completions.create: logprobs, top_logprobs (0 to 20)",
+    honours="logprobs, top_logprobs",
 )
 @pytest.mark.parametrize("count", [0, 1, 5], ids=["none", "one", "five"])
 def test_logprobs(ask: Ask, prompts: Prompts, count: int) -> None:
@@ -32,7 +33,10 @@ def test_logprobs(ask: Ask, prompts: Prompts, count: int) -> None:
 
 
 @requirement(
-    "api/chat/logprobs-tokens", MUST, source="OpenAI chat.completion: logprobs.content[].bytes"
+    "api/chat/logprobs-tokens",
+    MUST,
+    source="OpenAI chat.completion: logprobs.content[].bytes",
+    honours="logprobs",
 )
 @pytest.mark.parametrize(
     "choose", [attrgetter("words"), attrgetter("emoji")], ids=["words", "emoji"]
@@ -54,6 +58,7 @@ def test_logprobs_tokens(ask: Ask, prompts: Prompts, choose: Callable[[Prompts],
     "api/chat/logprobs-probabilities",
     MUST,
     source="OpenAI chat.completion: logprobs.content[].logprob is a natural logarithm",
+    honours="logprobs, top_logprobs",
 )
 @pytest.mark.parametrize("temperature", [0, 1], ids=["greedy", "sampled"])
 def test_logprobs_probabilities(ask: Ask, prompts: Prompts, temperature: int) -> None:
@@ -74,6 +79,7 @@ def test_logprobs_probabilities(ask: Ask, prompts: Prompts, temperature: int) ->
     "api/chat/logprobs-greedy",
     MUST,
     source="OpenAI chat.completion: logprobs.content[].top_logprobs; vLLM: 0 is greedy",
+    honours="logprobs, top_logprobs, temperature",
 )
 def test_logprobs_greedy(ask: Ask, prompts: Prompts) -> None:
     """At temperature 0 alternatives MUST come best first, and the token be the likeliest.
@@ -88,7 +94,10 @@ def test_logprobs_greedy(ask: Ask, prompts: Prompts) -> None:
 
 
 @requirement(
-    "api/chat/logprobs-raw", SHOULD, source="vLLM: logprobs_mode is raw_logprobs by default"
+    "api/chat/logprobs-raw",
+    SHOULD,
+    source="vLLM: logprobs_mode is raw_logprobs by default",
+    honours="logprobs, temperature",
 )
 def test_logprobs_raw(ask: Ask, prompts: Prompts) -> None:
     """Logprobs SHOULD be the model's own, before `temperature` changes them, as vLLM's are.

@@ -13,7 +13,10 @@ from conformance.requirements import MUST, SHOULD, requirement
 
 
 @requirement(
-    "api/chat/messages", MUST, source="OpenAI chat.completions.create: messages; the chat template"
+    "api/chat/messages",
+    MUST,
+    source="OpenAI chat.completions.create: messages; the chat template",
+    honours="messages",
 )
 @pytest.mark.parametrize(
     "messages",
@@ -40,6 +43,7 @@ def test_messages(ask: Ask, tokenizer: Tokenizer, messages: Messages) -> None:
     MUST,
     source="OpenAI chat.completions.create: messages[].content as array of text parts",
     alone=True,
+    honours="messages",
 )
 def test_content_parts(ask: Ask, prompts: Prompts) -> None:
     """A message's content as one text part MUST be answered as the same text in a string is.
@@ -59,6 +63,7 @@ def test_content_parts(ask: Ask, prompts: Prompts) -> None:
     "api/chat/content-parts-all",
     MUST,
     source="OpenAI chat.completions.create: messages[].content as array of text parts",
+    honours="messages",
 )
 def test_content_parts_all(ask: Ask) -> None:
     """Every text part of a message MUST reach the model.
@@ -79,6 +84,7 @@ def test_content_parts_all(ask: Ask) -> None:
     "api/chat/null-is-default",
     SHOULD,
     source="OpenAI chat.completions.create: nullable fields; vLLM takes null for all of these",
+    accepts="{field}",
 )
 @pytest.mark.parametrize(
     "field",

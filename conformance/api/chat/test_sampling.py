@@ -18,6 +18,7 @@ from conformance.requirements import MUST, SHOULD, requirement
     MUST,
     source="OpenAI chat.completions.create: temperature; vLLM: 0 is greedy",
     alone=True,
+    honours="temperature",
 )
 def test_temperature_zero(ask: Ask, prompts: Prompts) -> None:
     """At `temperature` 0 the same request MUST get the same answer again.
@@ -31,7 +32,10 @@ def test_temperature_zero(ask: Ask, prompts: Prompts) -> None:
 
 
 @requirement(
-    "api/chat/temperature", MUST, source="OpenAI chat.completions.create: temperature, 0 to 2"
+    "api/chat/temperature",
+    MUST,
+    source="OpenAI chat.completions.create: temperature, 0 to 2",
+    honours="temperature",
 )
 def test_temperature(ask: Ask, prompts: Prompts) -> None:
     """A high `temperature` MUST give other answers than temperature 0.
@@ -51,6 +55,7 @@ def test_temperature(ask: Ask, prompts: Prompts) -> None:
     MUST,
     source="OpenAI chat.completions.create: top_p",
     alone=True,
+    honours="top_p",
 )
 def test_top_p(ask: Ask, prompts: Prompts) -> None:
     """With a tiny `top_p` only the best token MUST be left, whatever the temperature.
@@ -68,6 +73,7 @@ def test_top_p(ask: Ask, prompts: Prompts) -> None:
     SHOULD,
     source="vLLM sampling parameters of the chat API: top_k, min_p",
     alone=True,
+    honours={"top-k": "top_k", "min-p": "min_p"},
 )
 @pytest.mark.parametrize("extra", [{"top_k": 1}, {"min_p": 1.0}], ids=["top-k", "min-p"])
 def test_vllm_narrow(ask: Ask, prompts: Prompts, extra: dict[str, Any]) -> None:
@@ -87,6 +93,7 @@ def test_vllm_narrow(ask: Ask, prompts: Prompts, extra: dict[str, Any]) -> None:
     SHOULD,
     source="OpenAI chat.completions.create: seed; vLLM: per-request generator",
     alone=True,
+    honours="seed",
 )
 def test_seed(ask: Ask, prompts: Prompts) -> None:
     """The same `seed` SHOULD give the same sampled answer.
@@ -121,7 +128,9 @@ def test_default_temperature(ask: Ask, prompts: Prompts) -> None:
     texts.varied([greedy, *sampled], "Without `temperature` the answer is greedy")
 
 
-@requirement("api/chat/seeds", SHOULD, source="OpenAI chat.completions.create: seed")
+@requirement(
+    "api/chat/seeds", SHOULD, source="OpenAI chat.completions.create: seed", honours="seed"
+)
 def test_seeds(ask: Ask, prompts: Prompts) -> None:
     """Different seeds SHOULD give different sampled answers.
 
@@ -133,7 +142,7 @@ def test_seeds(ask: Ask, prompts: Prompts) -> None:
     texts.varied(sampled, "Different seeds give the same answer")
 
 
-@requirement("api/chat/n", SHOULD, source="OpenAI chat.completions.create: n, usage")
+@requirement("api/chat/n", SHOULD, source="OpenAI chat.completions.create: n, usage", honours="n")
 def test_n(ask: Ask, prompts: Prompts) -> None:
     """`n` SHOULD give that many choices, numbered from 0, and `usage` count the tokens of all.
 

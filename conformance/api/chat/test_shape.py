@@ -41,7 +41,7 @@ def test_created(ask: Ask) -> None:
     listing.recent_time(answer.created)
 
 
-@requirement("api/chat/model", SHOULD, source="OpenAI chat.completion: model")
+@requirement("api/chat/model", SHOULD, source="OpenAI chat.completion: model", honours="model")
 def test_model(ask: Ask) -> None:
     """A chat answer's `model` SHOULD be the name that the request used, as vLLM does.
 

@@ -18,6 +18,7 @@ from conformance.requirements import MUST, requirement
     MUST,
     source="OpenAI chat.completions.create: stop; vLLM: include_stop_str_in_output is false",
     alone=True,
+    honours="stop",
 )
 @pytest.mark.parametrize(
     "choose",
@@ -42,6 +43,7 @@ def test_stop(ask: Ask, prompts: Prompts, choose: Callable[[str], str]) -> None:
     MUST,
     source="OpenAI chat.completions.create: stop",
     alone=True,
+    honours="stop",
 )
 def test_stop_unmatched(ask: Ask, prompts: Prompts) -> None:
     """A stop string of which only the beginning comes MUST leave the answer as it is.
@@ -59,6 +61,7 @@ def test_stop_unmatched(ask: Ask, prompts: Prompts) -> None:
     MUST,
     source="OpenAI chat.completions.create: stop, up to 4 sequences",
     alone=True,
+    honours="stop",
 )
 @pytest.mark.parametrize("others", [[], stops.ABSENT], ids=["one", "four"])
 def test_stop_list(ask: Ask, prompts: Prompts, others: list[str]) -> None:

@@ -9,7 +9,7 @@ CHUNK = "OpenAI chat.completion.chunk object"
 USAGE = "OpenAI chat.completions.create: stream_options.include_usage"
 
 
-@requirement("api/chat/stream-chunks", MUST, source=CHUNK)
+@requirement("api/chat/stream-chunks", MUST, source=CHUNK, honours="stream")
 def test_stream_chunks(ask: Ask) -> None:
     """Every event of a streamed chat completion before [DONE] MUST be a chat.completion.chunk.
 
@@ -19,7 +19,9 @@ def test_stream_chunks(ask: Ask) -> None:
     streams.identity(ask.chat_stream(GREETING, max_tokens=4).chat_chunks())
 
 
-@requirement("api/chat/stream-identity", MUST, source=f"{CHUNK}: id, created, model")
+@requirement(
+    "api/chat/stream-identity", MUST, source=f"{CHUNK}: id, created, model", honours="stream"
+)
 def test_stream_identity(ask: Ask) -> None:
     """All chunks of one stream MUST have the same `id`, `created` and `model`.
 
@@ -29,7 +31,7 @@ def test_stream_identity(ask: Ask) -> None:
     expect.same(model, ask.model, what="A stream's `model`")
 
 
-@requirement("api/chat/stream-role-first", MUST, source=f"{CHUNK}: delta.role")
+@requirement("api/chat/stream-role-first", MUST, source=f"{CHUNK}: delta.role", honours="stream")
 def test_stream_role_first(ask: Ask) -> None:
     """The first chunk of a choice MUST carry the role `assistant`.
 
@@ -40,7 +42,9 @@ def test_stream_role_first(ask: Ask) -> None:
     expect.same(roles[:1], ["assistant"], what="The role of a stream's first delta")
 
 
-@requirement("api/chat/stream-role-once", SHOULD, source="vLLM: the role is sent once")
+@requirement(
+    "api/chat/stream-role-once", SHOULD, source="vLLM: the role is sent once", honours="stream"
+)
 def test_stream_role_once(ask: Ask) -> None:
     """No chunk of a choice after the first SHOULD carry a role.
 
@@ -50,7 +54,9 @@ def test_stream_role_once(ask: Ask) -> None:
     expect.same(set(roles[1:]), {None}, what="The role of a stream's later deltas")
 
 
-@requirement("api/chat/stream-finish-length", MUST, source=f"{CHUNK}: finish_reason")
+@requirement(
+    "api/chat/stream-finish-length", MUST, source=f"{CHUNK}: finish_reason", honours="stream"
+)
 def test_stream_finish_length(ask: Ask) -> None:
     """A stream that `max_tokens` cuts MUST say `length`, once, on the last chunk of the choice.
 
@@ -59,7 +65,13 @@ def test_stream_finish_length(ask: Ask) -> None:
     streams.ended_with(ask.chat_stream(GREETING, max_tokens=2).chat_chunks(), "length")
 
 
-@requirement("api/chat/stream-finish-stop", MUST, source=f"{CHUNK}: finish_reason", alone=True)
+@requirement(
+    "api/chat/stream-finish-stop",
+    MUST,
+    source=f"{CHUNK}: finish_reason",
+    alone=True,
+    honours="stream",
+)
 def test_stream_finish_stop(ask: Ask, prompts: Prompts) -> None:
     """A stream that the model ends MUST say `stop`, once, on the last chunk of the choice.
 
@@ -70,7 +82,7 @@ def test_stream_finish_stop(ask: Ask, prompts: Prompts) -> None:
     streams.ended_with(ask.chat_stream(prompts.words, max_tokens=16).chat_chunks(), "stop")
 
 
-@requirement("api/chat/stream-choices", MUST, source=f"{CHUNK}: choices")
+@requirement("api/chat/stream-choices", MUST, source=f"{CHUNK}: choices", honours="stream")
 def test_stream_choices(ask: Ask) -> None:
     """Every chunk MUST carry a choice unless usage was asked for.
 
@@ -80,7 +92,7 @@ def test_stream_choices(ask: Ask) -> None:
     streams.every_chunk_has_a_choice(chunks)
 
 
-@requirement("api/chat/stream-no-usage", SHOULD, source=USAGE)
+@requirement("api/chat/stream-no-usage", SHOULD, source=USAGE, honours="stream")
 def test_stream_no_usage(ask: Ask) -> None:
     """A stream SHOULD NOT carry `usage` unless it was asked for.
 
@@ -89,7 +101,7 @@ def test_stream_no_usage(ask: Ask) -> None:
     streams.no_usage(ask.chat_stream(GREETING, max_tokens=2).chat_chunks())
 
 
-@requirement("api/chat/stream-usage", MUST, source=USAGE)
+@requirement("api/chat/stream-usage", MUST, source=USAGE, honours="stream, stream_options")
 def test_stream_usage(ask: Ask) -> None:
     """With `include_usage` the last chunk, and only it, MUST carry `usage`, without a choice.
 
@@ -101,7 +113,9 @@ def test_stream_usage(ask: Ask) -> None:
     streams.usage(chunks)
 
 
-@requirement("api/chat/stream-usage-counts", MUST, source=USAGE, alone=True)
+@requirement(
+    "api/chat/stream-usage-counts", MUST, source=USAGE, alone=True, honours="stream, stream_options"
+)
 def test_stream_usage_counts(ask: Ask, prompts: Prompts) -> None:
     """The usage of a stream MUST be that of the same request answered at once.
 
@@ -114,7 +128,9 @@ def test_stream_usage_counts(ask: Ask, prompts: Prompts) -> None:
     expect.same_counts(streams.usage(chunks), whole, what="a stream")
 
 
-@requirement("api/chat/stream-text", MUST, source=f"{CHUNK}: delta.content", alone=True)
+@requirement(
+    "api/chat/stream-text", MUST, source=f"{CHUNK}: delta.content", alone=True, honours="stream"
+)
 def test_stream_text(ask: Ask, prompts: Prompts) -> None:
     """The deltas of a stream, joined, MUST be the text of the same request answered at once.
 
@@ -125,7 +141,13 @@ def test_stream_text(ask: Ask, prompts: Prompts) -> None:
     streams.same_text(streams.text(chunks), whole)
 
 
-@requirement("api/chat/stream-logprobs", MUST, source=f"{CHUNK}: logprobs", alone=True)
+@requirement(
+    "api/chat/stream-logprobs",
+    MUST,
+    source=f"{CHUNK}: logprobs",
+    alone=True,
+    honours="stream, logprobs",
+)
 def test_stream_logprobs(ask: Ask, prompts: Prompts) -> None:
     """A stream asked for `logprobs` MUST give the same tokens as the answer given at once.
 
@@ -143,6 +165,8 @@ def test_stream_logprobs(ask: Ask, prompts: Prompts) -> None:
     "api/chat/stream-options-empty",
     SHOULD,
     source="OpenAI chat.completions.create: stream_options, all fields optional",
+    honours="stream",
+    accepts="stream_options",
 )
 def test_stream_options_empty(ask: Ask) -> None:
     """An empty `stream_options` SHOULD stream as none does, to the end.
@@ -153,7 +177,13 @@ def test_stream_options_empty(ask: Ask) -> None:
     streams.ended_with(chunks, "length")
 
 
-@requirement("api/chat/stream-logprobs-finish", MUST, source=f"{CHUNK}: finish_reason")
+@requirement(
+    "api/chat/stream-logprobs-finish",
+    MUST,
+    source=f"{CHUNK}: finish_reason",
+    honours="stream",
+    accepts="logprobs",
+)
 def test_stream_logprobs_finish(ask: Ask) -> None:
     """A stream asked for `logprobs` MUST still say its `finish_reason`.
 
@@ -164,7 +194,11 @@ def test_stream_logprobs_finish(ask: Ask) -> None:
 
 
 @requirement(
-    "api/chat/stream-stop", MUST, source="OpenAI chat.completions.create: stop", alone=True
+    "api/chat/stream-stop",
+    MUST,
+    source="OpenAI chat.completions.create: stop",
+    alone=True,
+    honours="stream, stop",
 )
 def test_stream_stop(ask: Ask, prompts: Prompts) -> None:
     """A stream MUST end before a stop string that begins in one chunk and ends in the next.
@@ -179,7 +213,9 @@ def test_stream_stop(ask: Ask, prompts: Prompts) -> None:
     streams.stopped_before(chunks, stop, whole)
 
 
-@requirement("api/chat/stream-n", SHOULD, source="OpenAI chat.completions.create: n")
+@requirement(
+    "api/chat/stream-n", SHOULD, source="OpenAI chat.completions.create: n", honours="stream, n"
+)
 def test_stream_n(ask: Ask) -> None:
     """A stream with `n` 2 SHOULD carry both choices, each with its own index and end.
 
@@ -192,7 +228,11 @@ def test_stream_n(ask: Ask) -> None:
 
 
 @requirement(
-    "api/chat/stream-incremental", MUST, source="OpenAI chat.completions.create: stream", alone=True
+    "api/chat/stream-incremental",
+    MUST,
+    source="OpenAI chat.completions.create: stream",
+    alone=True,
+    honours="stream",
 )
 def test_stream_incremental(ask: Ask, prompts: Prompts) -> None:
     """A streamed answer MUST be sent while it is generated.

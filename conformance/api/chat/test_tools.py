@@ -14,6 +14,7 @@ from conformance.requirements import MAY, requirement
     MAY,
     source="OpenAI chat.completions.create: tool_choice names a function; "
     "vLLM 0.32 refuses it without --tool-call-parser",
+    honours="tools, tool_choice",
 )
 def test_tool_choice_named(ask: Ask, prompts: Prompts) -> None:
     """A server MAY serve a `tool_choice` that names a function, and then answers with a call of it

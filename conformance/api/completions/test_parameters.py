@@ -15,7 +15,7 @@ from conformance.compare.tokens import Tokenizer
 from conformance.requirements import MUST, SHOULD, requirement
 
 
-@requirement("api/completions/n", SHOULD, source="OpenAI completions.create: n, usage")
+@requirement("api/completions/n", SHOULD, source="OpenAI completions.create: n, usage", honours="n")
 def test_n(ask: Ask, prompts: Prompts) -> None:
     """`n` SHOULD give that many choices, numbered from 0, and `usage` count the tokens of all.
 
@@ -27,7 +27,13 @@ def test_n(ask: Ask, prompts: Prompts) -> None:
     texts.counted_for_all(answer.usage.completion_tokens, answer.finish_reasons, 2)
 
 
-@requirement("api/completions/seed", SHOULD, source="OpenAI completions.create: seed", alone=True)
+@requirement(
+    "api/completions/seed",
+    SHOULD,
+    source="OpenAI completions.create: seed",
+    alone=True,
+    honours="seed",
+)
 def test_seed(ask: Ask, prompts: Prompts) -> None:
     """The same `seed` SHOULD give the same sampled text.
 
@@ -41,7 +47,10 @@ def test_seed(ask: Ask, prompts: Prompts) -> None:
 
 
 @requirement(
-    "api/completions/logit-bias-force", SHOULD, source="OpenAI completions.create: logit_bias, 100"
+    "api/completions/logit-bias-force",
+    SHOULD,
+    source="OpenAI completions.create: logit_bias, 100",
+    honours="logit_bias",
 )
 def test_logit_bias_force(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     """A `logit_bias` of 100 SHOULD make the text consist of that token.
@@ -59,6 +68,7 @@ def test_logit_bias_force(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> N
     "api/completions/logprobs",
     SHOULD,
     source="OpenAI completions.create: logprobs (0 to 5); vLLM adds the token itself",
+    honours="logprobs",
 )
 @pytest.mark.parametrize("count", [1, 5], ids=["one", "five"])
 def test_logprobs(ask: Ask, prompts: Prompts, count: int) -> None:
@@ -78,6 +88,7 @@ def test_logprobs(ask: Ask, prompts: Prompts, count: int) -> None:
     "api/completions/logprobs-tokens",
     SHOULD,
     source="OpenAI text_completion: logprobs.tokens, logprobs.text_offset; vLLM's offsets",
+    honours="logprobs",
 )
 @pytest.mark.parametrize(
     "choose", [attrgetter("series"), attrgetter("emoji_text")], ids=["words", "emoji"]
@@ -112,6 +123,7 @@ def test_logprobs_absent(ask: Ask, prompts: Prompts) -> None:
     source="OpenAI completions.create: frequency_penalty, presence_penalty: the text so far, which "
     "vLLM takes as what was generated",
     alone=True,
+    honours="{kind}_penalty",
 )
 @pytest.mark.parametrize("kind", ["frequency", "presence"])
 def test_penalty_prompt(ask: Ask, prompts: Prompts, kind: str) -> None:

@@ -15,6 +15,7 @@ from conformance.requirements import MAY, MUST, SHOULD, requirement
     MUST,
     source="OpenAI completions.create: prompt as array of strings",
     alone=True,
+    honours="prompt",
 )
 def test_prompt_list(ask: Ask, prompts: Prompts) -> None:
     """A list of prompts MUST be answered with one choice each, in their order.
@@ -34,6 +35,7 @@ def test_prompt_list(ask: Ask, prompts: Prompts) -> None:
     SHOULD,
     source="OpenAI completions.create: prompt as array of tokens",
     alone=True,
+    honours="prompt",
 )
 def test_prompt_tokens(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     """A prompt of token ids SHOULD be answered as the text that they encode is.
@@ -52,6 +54,7 @@ def test_prompt_tokens(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None
     SHOULD,
     source="OpenAI completions.create: prompt as array of token arrays",
     alone=True,
+    honours="prompt",
 )
 def test_prompt_token_lists(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     """A list of lists of token ids SHOULD be answered with one choice each, in their order.
@@ -71,6 +74,7 @@ def test_prompt_token_lists(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) ->
     SHOULD,
     source="vLLM: chat is its template's tokens, completed",
     alone=True,
+    honours="prompt",
 )
 def test_chat_prompt(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     """The tokens of a rendered chat prompt SHOULD be completed as the chat endpoint answers, to
@@ -86,7 +90,13 @@ def test_chat_prompt(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     texts.equal(chat.finish_reason, completed.finish_reason, "They end for different reasons")
 
 
-@requirement("api/completions/echo", SHOULD, source="OpenAI completions.create: echo", alone=True)
+@requirement(
+    "api/completions/echo",
+    SHOULD,
+    source="OpenAI completions.create: echo",
+    alone=True,
+    honours="echo",
+)
 def test_echo(ask: Ask, prompts: Prompts) -> None:
     """With `echo` the text SHOULD be the prompt and its continuation.
 
@@ -101,6 +111,7 @@ def test_echo(ask: Ask, prompts: Prompts) -> None:
     "api/completions/echo-logprobs",
     SHOULD,
     source="OpenAI completions.create: echo with logprobs; vLLM: prompt logprobs",
+    honours="echo, logprobs",
 )
 def test_echo_logprobs(ask: Ask, prompts: Prompts) -> None:
     """With `echo` and `logprobs` every prompt token but the first SHOULD be scored.
@@ -120,6 +131,7 @@ def test_echo_logprobs(ask: Ask, prompts: Prompts) -> None:
     "api/completions/suffix",
     MAY,
     source="OpenAI completions.create: suffix; vLLM 0.32 refuses it but for infilling models",
+    honours="suffix",
 )
 def test_suffix(ask: Ask) -> None:
     """A server MAY take `suffix`, and the text after the gap is then part of the prompt.
@@ -136,6 +148,7 @@ def test_suffix(ask: Ask) -> None:
     "api/completions/usage",
     MUST,
     source="OpenAI text_completion: usage; the model's tokenizer",
+    honours="prompt",
 )
 def test_usage(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     """`usage` MUST count the prompt as the model's tokenizer does, and its total be the sum.
@@ -151,6 +164,7 @@ def test_usage(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     "api/completions/usage-list",
     SHOULD,
     source="vLLM: usage of a list of prompts is the sum over them",
+    honours="prompt",
 )
 def test_usage_list(ask: Ask, prompts: Prompts, tokenizer: Tokenizer) -> None:
     """`usage` of a list of prompts SHOULD count all prompts and all their completions.

@@ -38,6 +38,7 @@ def test_id(ask: Ask, prompts: Prompts) -> None:
     "api/completions/length",
     MUST,
     source="OpenAI completions.create: max_tokens, choices[].finish_reason",
+    honours="max_tokens",
 )
 @pytest.mark.parametrize("limit", [1, 5], ids=["one", "five"])
 def test_length(ask: Ask, prompts: Prompts, limit: int) -> None:
@@ -69,6 +70,7 @@ def test_default_length(ask: Ask, prompts: Prompts) -> None:
     MUST,
     source="OpenAI completions.create: stop; vLLM: include_stop_str_in_output is false",
     alone=True,
+    honours="stop",
 )
 @pytest.mark.parametrize("others", [None, stops.ABSENT], ids=["string", "list-of-four"])
 def test_stop(ask: Ask, prompts: Prompts, others: list[str] | None) -> None:
@@ -90,6 +92,7 @@ def test_stop(ask: Ask, prompts: Prompts, others: list[str] | None) -> None:
     SHOULD,
     source="OpenAI completions.create: stop; vLLM detokenizes before it looks for stop strings",
     alone=True,
+    honours="stop",
 )
 def test_stop_in_character(ask: Ask, prompts: Prompts) -> None:
     """A stop string whose bytes lie in several tokens SHOULD end the text as any other does.

@@ -8,7 +8,7 @@ from conformance.requirements import MUST, SHOULD, requirement
 CREATE = "OpenAI completions.create"
 
 
-@requirement("api/completions/stream-chunks", MUST, source=f"{CREATE}: stream")
+@requirement("api/completions/stream-chunks", MUST, source=f"{CREATE}: stream", honours="stream")
 def test_stream_chunks(ask: Ask, prompts: Prompts) -> None:
     """Every event of a streamed completion before [DONE] MUST be a text_completion object.
 
@@ -17,7 +17,12 @@ def test_stream_chunks(ask: Ask, prompts: Prompts) -> None:
     streams.identity(ask.complete_stream(prompts.series, max_tokens=4).completion_chunks())
 
 
-@requirement("api/completions/stream-finish-length", MUST, source=f"{CREATE}: finish_reason")
+@requirement(
+    "api/completions/stream-finish-length",
+    MUST,
+    source=f"{CREATE}: finish_reason",
+    honours="stream",
+)
 def test_stream_finish_length(ask: Ask, prompts: Prompts) -> None:
     """A stream that `max_tokens` cuts MUST say `length`, once, on the last chunk of the choice.
 
@@ -27,7 +32,7 @@ def test_stream_finish_length(ask: Ask, prompts: Prompts) -> None:
     streams.ended_with(chunks, "length")
 
 
-@requirement("api/completions/stream-choices", MUST, source=f"{CREATE}: choices")
+@requirement("api/completions/stream-choices", MUST, source=f"{CREATE}: choices", honours="stream")
 def test_stream_choices(ask: Ask, prompts: Prompts) -> None:
     """Every chunk MUST carry a choice unless usage was asked for.
 
@@ -37,7 +42,12 @@ def test_stream_choices(ask: Ask, prompts: Prompts) -> None:
     streams.every_chunk_has_a_choice(chunks)
 
 
-@requirement("api/completions/stream-usage", MUST, source=f"{CREATE}: stream_options.include_usage")
+@requirement(
+    "api/completions/stream-usage",
+    MUST,
+    source=f"{CREATE}: stream_options.include_usage",
+    honours="stream, stream_options",
+)
 def test_stream_usage(ask: Ask, prompts: Prompts) -> None:
     """With `include_usage` the last chunk, and only it, MUST carry the counts, without a choice.
 
@@ -51,7 +61,9 @@ def test_stream_usage(ask: Ask, prompts: Prompts) -> None:
     expect.same_counts(streams.usage(chunks), whole, what="a stream")
 
 
-@requirement("api/completions/stream-text", MUST, source=f"{CREATE}: stream", alone=True)
+@requirement(
+    "api/completions/stream-text", MUST, source=f"{CREATE}: stream", alone=True, honours="stream"
+)
 def test_stream_text(ask: Ask, prompts: Prompts) -> None:
     """The texts of a stream, joined, MUST be the text of the same request answered at once.
 
@@ -62,7 +74,9 @@ def test_stream_text(ask: Ask, prompts: Prompts) -> None:
     streams.same_text(streams.text(chunks), whole)
 
 
-@requirement("api/completions/stream-utf8", MUST, source="RFC 3629, section 3", alone=True)
+@requirement(
+    "api/completions/stream-utf8", MUST, source="RFC 3629, section 3", alone=True, honours="stream"
+)
 def test_stream_utf8(ask: Ask, prompts: Prompts) -> None:
     """A stream MUST NOT break a character whose bytes belong to several tokens.
 
@@ -74,7 +88,13 @@ def test_stream_utf8(ask: Ask, prompts: Prompts) -> None:
     streams.same_text(streams.text(chunks), streams.several_bytes(whole))
 
 
-@requirement("api/completions/stream-logprobs", MUST, source=f"{CREATE}: logprobs", alone=True)
+@requirement(
+    "api/completions/stream-logprobs",
+    MUST,
+    source=f"{CREATE}: logprobs",
+    alone=True,
+    honours="stream, logprobs",
+)
 def test_stream_logprobs(ask: Ask, prompts: Prompts) -> None:
     """A stream asked for `logprobs` MUST give the same tokens as the answer given at once.
 
@@ -86,7 +106,13 @@ def test_stream_logprobs(ask: Ask, prompts: Prompts) -> None:
     expect.same(tokens, whole.tokens, what="The list of a stream's tokens")
 
 
-@requirement("api/completions/stream-stop", MUST, source=f"{CREATE}: stop", alone=True)
+@requirement(
+    "api/completions/stream-stop",
+    MUST,
+    source=f"{CREATE}: stop",
+    alone=True,
+    honours="stream, stop",
+)
 def test_stream_stop(ask: Ask, prompts: Prompts) -> None:
     """A stream MUST end before a stop string that begins in one chunk and ends in the next.
 
@@ -99,7 +125,12 @@ def test_stream_stop(ask: Ask, prompts: Prompts) -> None:
     streams.stopped_before(chunks, stop, whole)
 
 
-@requirement("api/completions/stream-prompts", SHOULD, source=f"{CREATE}: prompt, index")
+@requirement(
+    "api/completions/stream-prompts",
+    SHOULD,
+    source=f"{CREATE}: prompt, index",
+    honours="stream, prompt",
+)
 def test_stream_prompts(ask: Ask, prompts: Prompts) -> None:
     """A stream for a list of prompts SHOULD carry a choice for each, with its own index and end.
 

@@ -8,7 +8,9 @@ from conformance.targets.client import Client
 from conformance.targets.server import ServerTarget
 
 
-@requirement("api/models/list", MUST, source="OpenAI models.list: object, data[]")
+@requirement(
+    "api/models/list", MUST, source="OpenAI models.list: object, data[]", honours="models.list:"
+)
 def test_list(client: Client) -> None:
     """The server MUST list its models, each with `id`, `object`, `created` and `owned_by`.
 
@@ -18,7 +20,9 @@ def test_list(client: Client) -> None:
     listing.entries(client.get("/models"))
 
 
-@requirement("api/models/served", MUST, source="OpenAI models.list: data[].id")
+@requirement(
+    "api/models/served", MUST, source="OpenAI models.list: data[].id", honours="models.list:"
+)
 def test_served(client: Client, target: ServerTarget) -> None:
     """The list MUST name the model that the server answers for, once.
 
@@ -28,7 +32,12 @@ def test_served(client: Client, target: ServerTarget) -> None:
     listing.named(client.get("/models"), target.model)
 
 
-@requirement("api/models/created", SHOULD, source="OpenAI models.list: data[].created (seconds)")
+@requirement(
+    "api/models/created",
+    SHOULD,
+    source="OpenAI models.list: data[].created (seconds)",
+    honours="models.list:",
+)
 def test_created(client: Client, target: ServerTarget) -> None:
     """A model's `created` SHOULD be a time in seconds since 1970, and not in the future.
 
@@ -39,7 +48,10 @@ def test_created(client: Client, target: ServerTarget) -> None:
 
 
 @requirement(
-    "api/models/retrieve", MAY, source="OpenAI models.retrieve; vLLM 0.32 has no such route"
+    "api/models/retrieve",
+    MAY,
+    source="OpenAI models.retrieve; vLLM 0.32 has no such route",
+    honours="models.retrieve: model",
 )
 def test_retrieve(client: Client, target: ServerTarget) -> None:
     """A server MAY answer for one model, and then says what its list says.
@@ -55,6 +67,7 @@ def test_retrieve(client: Client, target: ServerTarget) -> None:
     "api/models/retrieve-unknown",
     SHOULD,
     source="OpenAI models.retrieve: 404; vLLM 0.32 answers 404 to the route",
+    refuses="models.retrieve: model",
 )
 def test_retrieve_unknown(client: Client) -> None:
     """The server SHOULD answer 404, in JSON, for a model that it does not have.

@@ -13,7 +13,7 @@ RANGES = "OpenAI chat.completions.create and completions.create: limits of each 
 
 
 @pytest.mark.parametrize("case", invalid.BODIES)
-@requirement("api/errors/malformed-body", MUST, source=ERRORS)
+@requirement("api/errors/malformed-body", MUST, source=ERRORS, refuses="chat.completions.create:")
 def test_malformed_body(ask: Ask, case: str) -> None:
     """A request body that is no JSON object MUST be refused with 400 or 422 and an OpenAI error.
 
@@ -29,7 +29,12 @@ def test_malformed_body(ask: Ask, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", invalid.MISSING)
-@requirement("api/errors/missing-field", MUST, source=f"{ERRORS}; required fields")
+@requirement(
+    "api/errors/missing-field",
+    MUST,
+    source=f"{ERRORS}; required fields",
+    refuses=invalid.fields(invalid.MISSING),
+)
 def test_missing_field(ask: Ask, case: str) -> None:
     """A request without a required field MUST be refused with 400 or 422 and an OpenAI error.
 
@@ -41,7 +46,12 @@ def test_missing_field(ask: Ask, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", invalid.WRONG_TYPES)
-@requirement("api/errors/wrong-type", MUST, source=f"{ERRORS}; vLLM validates all types")
+@requirement(
+    "api/errors/wrong-type",
+    MUST,
+    source=f"{ERRORS}; vLLM validates all types",
+    refuses=invalid.fields(invalid.WRONG_TYPES),
+)
 def test_wrong_type(ask: Ask, case: str) -> None:
     """A field of the wrong type MUST be refused with 400 or 422 and an OpenAI error.
 
@@ -53,7 +63,12 @@ def test_wrong_type(ask: Ask, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", invalid.WRONG_TYPES_OF_RARER_FIELDS)
-@requirement("api/errors/wrong-type-rarer", SHOULD, source=f"{ERRORS}; vLLM validates all types")
+@requirement(
+    "api/errors/wrong-type-rarer",
+    SHOULD,
+    source=f"{ERRORS}; vLLM validates all types",
+    refuses=invalid.fields(invalid.WRONG_TYPES_OF_RARER_FIELDS),
+)
 def test_wrong_type_of_rarer_field(ask: Ask, case: str) -> None:
     """A rarer field of the wrong type SHOULD be refused with 400 or 422 and an OpenAI error.
 
@@ -65,7 +80,9 @@ def test_wrong_type_of_rarer_field(ask: Ask, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", invalid.OUT_OF_RANGE)
-@requirement("api/errors/out-of-range", MUST, source=RANGES)
+@requirement(
+    "api/errors/out-of-range", MUST, source=RANGES, refuses=invalid.fields(invalid.OUT_OF_RANGE)
+)
 def test_out_of_range(ask: Ask, case: str) -> None:
     """A value outside its field's range MUST be refused with 400 or 422 and an OpenAI error.
 
@@ -77,7 +94,12 @@ def test_out_of_range(ask: Ask, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", invalid.OUT_OF_RANGE_OF_RARER_FIELDS)
-@requirement("api/errors/out-of-range-rarer", SHOULD, source=f"{RANGES}; vLLM's, where narrower")
+@requirement(
+    "api/errors/out-of-range-rarer",
+    SHOULD,
+    source=f"{RANGES}; vLLM's, where narrower",
+    refuses=invalid.fields(invalid.OUT_OF_RANGE_OF_RARER_FIELDS),
+)
 def test_out_of_range_of_rarer_field(ask: Ask, case: str) -> None:
     """A rarer field's value outside its range SHOULD be refused with 400 or 422 and an error.
 
@@ -89,7 +111,12 @@ def test_out_of_range_of_rarer_field(ask: Ask, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", invalid.UNKNOWN_MODEL)
-@requirement("api/errors/unknown-model", MUST, source="OpenAI error codes: 404 NotFoundError")
+@requirement(
+    "api/errors/unknown-model",
+    MUST,
+    source="OpenAI error codes: 404 NotFoundError",
+    refuses=invalid.fields(invalid.UNKNOWN_MODEL),
+)
 def test_unknown_model(ask: Ask, case: str) -> None:
     """A request for a model that is not served MUST be refused with 404 and an OpenAI error.
 
@@ -102,7 +129,12 @@ def test_unknown_model(ask: Ask, case: str) -> None:
     invalid.still_answers(ask)
 
 
-@requirement("api/errors/stream-refused", MUST, source=f"{ERRORS}; vLLM validates before streaming")
+@requirement(
+    "api/errors/stream-refused",
+    MUST,
+    source=f"{ERRORS}; vLLM validates before streaming",
+    refuses="chat.completions.create: temperature",
+)
 def test_stream_refused(ask: Ask) -> None:
     """An invalid request for a stream MUST be refused by its status, not inside a stream.
 
@@ -115,7 +147,11 @@ def test_stream_refused(ask: Ask) -> None:
 
 
 @requirement(
-    "api/errors/prompt-too-long", MUST, source=f"{ERRORS}; vLLM: max_model_len", alone=True
+    "api/errors/prompt-too-long",
+    MUST,
+    source=f"{ERRORS}; vLLM: max_model_len",
+    alone=True,
+    refuses="chat.completions.create: messages",
 )
 def test_prompt_too_long(ask: Ask, target: ServerTarget) -> None:
     """A prompt longer than the model's context MUST be refused with 400 or 422 and an error.
@@ -134,6 +170,7 @@ def test_prompt_too_long(ask: Ask, target: ServerTarget) -> None:
     SHOULD,
     source="vLLM: max_tokens and max_model_len",
     alone=True,
+    refuses="chat.completions.create: max_tokens",
 )
 def test_max_tokens_too_large(ask: Ask, target: ServerTarget) -> None:
     """More `max_tokens` than the context holds SHOULD be refused with 400 or 422 and an error.

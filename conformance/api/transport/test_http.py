@@ -38,7 +38,16 @@ def test_wrong_method(client: Client) -> None:
 
 
 @pytest.mark.parametrize("answer", http.ANSWERS)
-@requirement("api/transport/json-content-type", MUST, source="RFC 8259, section 11")
+@requirement(
+    "api/transport/json-content-type",
+    MUST,
+    source="RFC 8259, section 11",
+    honours={
+        "models": "models.list:",
+        "chat": "chat.completions.create:",
+        "completions": "completions.create:",
+    },
+)
 def test_json_content_type(ask: Ask, answer: str) -> None:
     """JSON answers, errors included, MUST have the content type application/json.
 
@@ -47,7 +56,12 @@ def test_json_content_type(ask: Ask, answer: str) -> None:
     expect.json_content_type(http.ANSWERS[answer](ask))
 
 
-@requirement("api/transport/utf8-escaped", MUST, source="RFC 8259, sections 7 and 8.1")
+@requirement(
+    "api/transport/utf8-escaped",
+    MUST,
+    source="RFC 8259, sections 7 and 8.1",
+    honours="chat.completions.create: messages",
+)
 def test_utf8_escaped(ask: Ask) -> None:
     r"""A prompt MUST mean the same in UTF-8 and with its characters escaped as \uXXXX.
 
@@ -61,7 +75,12 @@ def test_utf8_escaped(ask: Ask) -> None:
     expect.same_counts(counted, wanted, what="an escaped prompt")
 
 
-@requirement("api/transport/request-charset", MUST, source="RFC 9110, section 8.3.2")
+@requirement(
+    "api/transport/request-charset",
+    MUST,
+    source="RFC 9110, section 8.3.2",
+    accepts="chat.completions.create:",
+)
 def test_request_charset(ask: Ask) -> None:
     """A request whose content type names its charset MUST be accepted.
 
@@ -72,7 +91,12 @@ def test_request_charset(ask: Ask) -> None:
     expect.chat(ask.client.post("/chat/completions", body, headers=typed))
 
 
-@requirement("api/transport/request-not-json", SHOULD, source="vLLM; WHATWG Fetch (CORS)")
+@requirement(
+    "api/transport/request-not-json",
+    SHOULD,
+    source="vLLM; WHATWG Fetch (CORS)",
+    refuses="chat.completions.create:",
+)
 def test_request_not_json(ask: Ask) -> None:
     """A request that is not declared as JSON SHOULD be refused with 400, 415 or 422.
 

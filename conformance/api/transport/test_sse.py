@@ -9,7 +9,9 @@ WHATWG = "WHATWG HTML, section 9.2 (server-sent events)"
 STREAMING = "OpenAI chat.completions.create: stream"
 
 
-@requirement("api/transport/sse-content-type", MUST, source=WHATWG)
+@requirement(
+    "api/transport/sse-content-type", MUST, source=WHATWG, honours="chat.completions.create: stream"
+)
 def test_sse_content_type(ask: Ask) -> None:
     """A streamed answer MUST have the content type text/event-stream.
 
@@ -18,7 +20,9 @@ def test_sse_content_type(ask: Ask) -> None:
     event_stream(ask.chat(GREETING, max_tokens=2, stream=True))
 
 
-@requirement("api/transport/sse-framing", MUST, source=WHATWG)
+@requirement(
+    "api/transport/sse-framing", MUST, source=WHATWG, honours="chat.completions.create: stream"
+)
 def test_sse_framing(ask: Ask) -> None:
     """Events MUST be unnamed `data` fields, each ended by an empty line, in valid UTF-8.
 
@@ -28,7 +32,12 @@ def test_sse_framing(ask: Ask) -> None:
     streams.unnamed_events(ask.chat(GREETING, max_tokens=2, stream=True))
 
 
-@requirement("api/transport/sse-done", MUST, source=f"{STREAMING}; vLLM")
+@requirement(
+    "api/transport/sse-done",
+    MUST,
+    source=f"{STREAMING}; vLLM",
+    honours="chat.completions.create: stream",
+)
 def test_sse_done(ask: Ask) -> None:
     """A stream MUST end with one event [DONE], and nothing after it.
 
@@ -37,7 +46,9 @@ def test_sse_done(ask: Ask) -> None:
     streams.done_once(ask.chat(GREETING, max_tokens=2, stream=True))
 
 
-@requirement("api/transport/sse-json", MUST, source=STREAMING)
+@requirement(
+    "api/transport/sse-json", MUST, source=STREAMING, honours="chat.completions.create: stream"
+)
 def test_sse_json(ask: Ask) -> None:
     """Every event before [DONE] MUST be one JSON object.
 
@@ -46,7 +57,9 @@ def test_sse_json(ask: Ask) -> None:
     streams.json_objects(ask.chat(GREETING, max_tokens=4, stream=True))
 
 
-@requirement("api/transport/sse-not-asked", MUST, source=STREAMING)
+@requirement(
+    "api/transport/sse-not-asked", MUST, source=STREAMING, honours="chat.completions.create: stream"
+)
 def test_sse_not_asked(ask: Ask) -> None:
     """A request with `stream` false MUST be answered with JSON, not with a stream.
 
