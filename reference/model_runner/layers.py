@@ -15,6 +15,8 @@ from reference.model_runner.pool import LayerShape, Pool
 from reference.model_runner.step import Step
 
 NAME = "scaled_dot_product_attention"
+AT_ONCE = 8
+"""Layers that MLX is given at once: each time costs it a little."""
 
 
 class PagedLayer:
@@ -50,7 +52,8 @@ class PagedLayer:
         scores = Scores(scale, self._window, soft_cap, sinks)
         keys, values = self._pool.keys[self._index], self._pool.values[self._index]
         found = self._attention(queries[:, :, 0], keys, values, scores)[:, :, None]
-        mx.async_eval(found)  # MLX computes this layer while Python writes down the next
+        if self._index % AT_ONCE == 0:
+            mx.async_eval(found)  # MLX computes while Python writes down the next layers
         return found
 
     def attend_latents(self, latent: mx.array, rotated: mx.array, scale: float) -> mx.array:
