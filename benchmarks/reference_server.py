@@ -9,9 +9,9 @@ same machine. Every prompt is another one, so that no cache of prefixes helps. A
 tokens per second from the first request to the last answer, prefill included; the ratio is that of
 the totals of all rounds.
 
-`--profile` runs the engine alone, in one process: how long a step of decode takes, how long its
-products with weights take when they are all that MLX computes, how much of the step MLX computes
-nothing, and the CPU time of the thread that all of Python runs in. Figures are medians of steps.
+`--profile` runs the engine alone, in one process: how long the shortest step of decode takes, and
+its products with weights when they are all that MLX computes; and of the median step the time in
+which MLX computes nothing, and the CPU time that Python takes in it.
 """
 
 from __future__ import annotations
@@ -165,20 +165,24 @@ weights.append(mlx.layers.embed_tokens.weight)
 begun, computing = None, 0.0
 given_to, waited_for = mx.async_eval, mx.eval
 
+def now():
+    return np.array([time.perf_counter(), time.thread_time()])
+
 def async_eval(*arrays):
     global begun
-    begun = begun or time.perf_counter()
+    begun = now() if begun is None else begun
     given_to(*arrays)
 
 def evaluated(*arrays):
     global begun, computing
-    start = begun or time.perf_counter()
+    start = now() if begun is None else begun
     waited_for(*arrays)
-    computing, begun = computing + time.perf_counter() - start, None
+    computing, begun = computing + now() - start, None
 
 mx.async_eval, mx.eval = async_eval, evaluated
+HOW = min, min, median, median
 rng = np.random.default_rng(0)
-print("| streams | prompt | step, ms | products, ms | of the step | outside of MLX, ms | its CPU |")
+print("| streams | prompt | step, ms | products, ms | of the step | outside of MLX, ms | CPU, ms |")
 print("|---|---|---|---|---|---|---|", flush=True)
 for count in streams:
     for n in range(count):
@@ -189,15 +193,15 @@ for count in streams:
     waited_for(list(rows.values()))
     found = []
     while engine.has_unfinished_requests():
-        computing, start, own = 0.0, time.perf_counter(), time.thread_time()
+        computing, start = 0.0, now()
         outputs = engine.step()
-        step, own = time.perf_counter() - start, time.thread_time() - own
-        start = time.perf_counter()
+        step = now() - start
+        start = now()
         waited_for([rows[w.shape[1]] @ w.T for w in weights])
-        found.append((len(outputs), step, time.perf_counter() - start, step - computing, own))
+        found.append((len(outputs), step[0], (now() - start)[0], *(step - computing)))
     # The last one ends the requests; those before all are decoding write one token of each.
     steps = [rest for number, *rest in found[1:-1] if number == count][-tokens + 2:]
-    step, products, outside, own = (1e3 * median(column) for column in zip(*steps))
+    step, products, outside, own = (1e3 * how(column) for how, column in zip(HOW, zip(*steps)))
     print(f"| {count} | {size} | {step:.1f} | {products:.1f} | {products / step:.0%} | "
           f"{outside:.2f} | {own:.2f} |", flush=True)
 """
