@@ -9,14 +9,16 @@ same machine. Every prompt is another one, so that no cache of prefixes helps. A
 tokens per second from the first request to the last answer, prefill included; the ratio is that of
 the totals of all rounds.
 
-`--profile` runs the engine alone, in one process: how long a step of decode takes, how much of it
-MLX's matrix products take when they are all that is computed, and how much is outside of MLX.
+`--profile` runs the engine alone, in one process: how long the shortest step of decode takes, and
+its products with weights when they are all that MLX computes; and of the median step the time in
+which MLX computes nothing, and the CPU time that Python takes in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import tempfile
@@ -130,6 +132,81 @@ def compare(given: argparse.Namespace, pythons: dict[str, Path], model: Path, ru
                 print(f"| {streams} | {size} | {row} |", flush=True)
 
 
+def profile(given: argparse.Namespace, python: Path) -> None:
+    """Runs the engine in a process of the reference's environment, which prints the table."""
+    entry_point = MACCORD / "reference" / "vllm_plugin" / "entry_point"
+    env = {
+        **os.environ,
+        "PYTHONPATH": f"{MACCORD}{os.pathsep}{entry_point}",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_LOGGING_LEVEL": "ERROR",
+    }
+    for size in given.prompts:
+        told = [fixtures.models.path(MODEL), *map(str, (size, given.tokens, *given.streams))]
+        subprocess.run([python, "-c", PROFILE, *told], env=env, check=True)
+
+
+# Steps of decode and the model's products alone are timed in turns. MLX computes from the first
+# time that it is given something in a step until the last time that it is waited for.
+PROFILE = """
+import sys, time
+from statistics import median
+from vllm import LLM, SamplingParams
+import mlx.core as mx, mlx.nn as nn, numpy as np
+from reference.model_runner.layers import parts
+
+model, size, tokens, *streams = sys.argv[1], *map(int, sys.argv[2:])
+llm = LLM(model, dtype="float32", max_model_len=size + tokens, max_num_seqs=max(streams))
+engine = llm.llm_engine
+runner = engine.engine_core.engine_core.model_executor.driver_worker.worker.model_runner
+mlx = runner.model.mlx
+weights = [part.weight for part in parts(mlx.layers) if isinstance(part, nn.Linear)]
+weights.append(mlx.layers.embed_tokens.weight)
+begun, computing = None, 0.0
+given_to, waited_for = mx.async_eval, mx.eval
+
+def now():
+    return np.array([time.perf_counter(), time.thread_time()])
+
+def async_eval(*arrays):
+    global begun
+    begun = now() if begun is None else begun
+    given_to(*arrays)
+
+def evaluated(*arrays):
+    global begun, computing
+    start = now() if begun is None else begun
+    waited_for(*arrays)
+    computing, begun = computing + now() - start, None
+
+mx.async_eval, mx.eval = async_eval, evaluated
+HOW = min, min, median, median
+rng = np.random.default_rng(0)
+print("| streams | prompt | step, ms | products, ms | of the step | outside of MLX, ms | CPU, ms |")
+print("|---|---|---|---|---|---|---|", flush=True)
+for count in streams:
+    for n in range(count):
+        ids = rng.integers(20, 40000, size=size).tolist()
+        asked = SamplingParams(temperature=0, max_tokens=tokens, ignore_eos=True)
+        engine.add_request(f"{count}-{n}", {"prompt_token_ids": ids}, asked)
+    rows = {w.shape[1]: mx.random.normal((count, w.shape[1])) for w in weights}
+    waited_for(list(rows.values()))
+    found = []
+    while engine.has_unfinished_requests():
+        computing, start = 0.0, now()
+        outputs = engine.step()
+        step = now() - start
+        start = now()
+        waited_for([rows[w.shape[1]] @ w.T for w in weights])
+        found.append((len(outputs), step[0], (now() - start)[0], *(step - computing)))
+    # The last one ends the requests; those before all are decoding write one token of each.
+    steps = [rest for number, *rest in found[1:-1] if number == count][-tokens + 2:]
+    step, products, outside, own = (1e3 * how(column) for how, column in zip(HOW, zip(*steps)))
+    print(f"| {count} | {size} | {step:.1f} | {products:.1f} | {products / step:.0%} | "
+          f"{outside:.2f} | {own:.2f} |", flush=True)
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="The reference backend beside mlx-lm's server")
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 4, 8, 16])
@@ -148,6 +225,8 @@ def main() -> None:
         )
         for name in ENGINES
     }
+    if given.profile:
+        return profile(given, pythons["reference"])
     with tempfile.TemporaryDirectory() as folder:
         model = float32_copy(Path(folder), pythons["mlx-lm"])
         compare(given, pythons, model, Path(folder))

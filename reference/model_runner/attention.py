@@ -1,16 +1,17 @@
 """Attention over the pool, for the rows of a step.
 
-A step's rows are cut into pieces, and each piece is one small dense computation: sequences that
-decode and are of like length are one, padded to the longest; of a sequence that prefills every
-`CHUNK` rows are one, with the keys up to their end. All of it is in float32, as the kernels'
-contract has it.
+A step's rows are cut into pieces, and each piece is one small dense computation: up to `CHUNK` rows
+of a sequence, with the keys up to their end, together with those of other sequences that have as
+many rows and about as many keys. All of it is in float32, as the kernels' contract has it.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import mlx.core as mx
 import numpy as np
@@ -21,7 +22,9 @@ from reference.model_runner.step import Step
 CHUNK = 128
 """Rows of a piece of prefill: fewer are more calls, and more are keys that no row sees."""
 SHORT = 7
-"""Sequences of up to 2^7 - 1 tokens are of like length, and those between two powers of two."""
+"""Up to 2^7 - 1 keys are about as many, and then those between two powers of two."""
+TOGETHER = 2048
+"""Rows times keys that sequences may have together in a piece."""
 
 Indices = NDArray[np.int64]
 
@@ -42,19 +45,17 @@ class Piece:
 
     Attributes:
         rows: [num_seqs, num_rows], of the step.
-        slots: [num_seqs, num_keys], of the pool.
+        places: [num_seqs, num_kv_heads, num_keys], of a layer of the pool as rows of one head.
         bias: [num_seqs, 1, 1, num_rows, num_keys], -inf for keys that a row does not see.
     """
 
     rows: mx.array
-    slots: mx.array
+    places: mx.array
     bias: mx.array
 
     def heads(self, cache: mx.array) -> mx.array:
         """Keys or values, [num_seqs, num_kv_heads, num_keys, size] in float32."""
-        count, size = cache.shape[2:]
-        places = self.slots[:, None] * count + mx.arange(count)[:, None]
-        return cache.reshape(-1, size)[places].astype(mx.float32)
+        return cache.flatten(0, 2)[self.places].astype(mx.float32)
 
 
 class MlxAttention:
@@ -62,7 +63,7 @@ class MlxAttention:
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._pieces: dict[int | None, list[Piece]] = {}
+        self._pieces: dict[tuple[int | None, int], list[Piece]] = {}
 
     def __call__(
         self, query: mx.array, keys: mx.array, values: mx.array, scores: Scores
@@ -73,23 +74,23 @@ class MlxAttention:
             query: [num_tokens, num_heads, key_size].
             keys, values: a layer of the pool, [num_blocks, block_size, num_kv_heads, size].
         """
-        window = scores.sliding_window
-        if window not in self._pieces:
-            self._pieces[window] = [self._piece(rows, window) for rows in self._rows]
-        found = [attend(query, keys, values, piece, scores) for piece in self._pieces[window]]
+        kind = scores.sliding_window, keys.shape[2]
+        if kind not in self._pieces:
+            self._pieces[kind] = [self._piece(rows, *kind) for rows in self._rows]
+        found = [attend(query, keys, values, piece, scores) for piece in self._pieces[kind]]
         return mx.concatenate(found)[self._order].astype(query.dtype)
 
     @cached_property
     def _rows(self) -> list[Indices]:
         """Rows of each piece, [num_seqs, num_rows]."""
-        return [*_like_lengths(self._step), *_chunks(self._step)]
+        return list(_together(self._step))
 
     @cached_property
     def _order(self) -> mx.array:
         """Where each row of the step is among those of the pieces."""
         return mx.array(np.argsort(np.concatenate([rows.flatten() for rows in self._rows])))
 
-    def _piece(self, rows: Indices, window: int | None) -> Piece:
+    def _piece(self, rows: Indices, window: int | None, num_kv_heads: int) -> Piece:
         step = self._step
         at = step.positions[rows]  # [num_seqs, num_rows]
         first = np.zeros_like(at[:, :1]) if window is None else at[:, :1] - window + 1
@@ -99,27 +100,28 @@ class MlxAttention:
         seen = distance >= 0 if window is None else (distance >= 0) & (distance < window)
         keys = np.minimum(keys, at[:, -1:])  # beyond a sequence its last token, unseen
         of = np.searchsorted(step.query_start_loc, rows[:, :1], side="right") - 1
-        blocks = step.block_table[of, keys // step.block_size]
+        blocks = step.block_table[of, keys // step.block_size].astype(np.int64)
+        slots = blocks * step.block_size + keys % step.block_size
+        bias = np.where(seen, np.float32(0), np.float32(-np.inf))
         return Piece(
             mx.array(rows),
-            mx.array(blocks * step.block_size + keys % step.block_size),
-            mx.where(mx.array(seen[:, None, None]), 0.0, -mx.inf),
+            mx.array(slots[:, None] * num_kv_heads + np.arange(num_kv_heads)[:, None]),
+            mx.array(bias[:, None, None]),
         )
 
 
-def _like_lengths(step: Step) -> Iterator[Indices]:
-    """Sequences that have one row."""
-    kinds = np.maximum(np.frexp(step.seq_lens[step.decoding])[1], SHORT)
-    for kind in np.unique(kinds):
-        yield step.query_start_loc[step.decoding[kinds == kind], None].astype(np.int64)
-
-
-def _chunks(step: Step) -> Iterator[Indices]:
-    """Sequences that have several."""
-    for sequence in step.prefilling:
-        rows = np.arange(step.query_start_loc[sequence], step.query_start_loc[sequence + 1])
-        for begin in range(0, len(rows), CHUNK):
-            yield rows[None, begin : begin + CHUNK]
+def _together(step: Step) -> Iterator[Indices]:
+    """Rows of each piece."""
+    alike: dict[tuple[int, int], list[Indices]] = defaultdict(list)
+    for begin, end in pairwise(step.query_start_loc.tolist()):
+        for first in range(begin, end, CHUNK):
+            rows = np.arange(first, min(first + CHUNK, end))
+            keys = int(step.positions[rows[-1]]) + 1
+            alike[len(rows), max(keys.bit_length(), SHORT)].append(rows)
+    for (count, bits), held in alike.items():
+        most = max(1, TOGETHER // (count << bits))
+        for begin in range(0, len(held), most):
+            yield np.stack(held[begin : begin + most])
 
 
 def attend(

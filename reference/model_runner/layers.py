@@ -16,6 +16,8 @@ from reference.model_runner.pool import LayerShape, Pool
 from reference.model_runner.step import Step
 
 NAME = "scaled_dot_product_attention"
+AT_ONCE = 8
+"""Layers that MLX is given at once: each time costs it a little."""
 
 
 class PagedLayer:
@@ -51,8 +53,9 @@ class PagedLayer:
         scores = Scores(scale, self._window, soft_cap, sinks)
         keys, values = self._pool.keys[self._index], self._pool.values[self._index]
         found = self._attention(queries[:, :, 0], keys, values, scores)[:, :, None]
-        # MLX computes this layer while Python writes down the next.
-        mx.async_eval(found)  # type: ignore[no-untyped-call]
+        if self._index % AT_ONCE == 0:
+            # MLX computes while Python writes down the next layers.
+            mx.async_eval(found)  # type: ignore[no-untyped-call]
         return found
 
     def attend_latents(self, queries: mx.array, latent_size: int, scale: float) -> mx.array:

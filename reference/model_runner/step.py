@@ -40,20 +40,6 @@ class Step:
         """Block and offset of each row."""
         return mx.array(self.slots // self.block_size), mx.array(self.slots % self.block_size)
 
-    @cached_property
-    def query_lens(self) -> NDArray[np.int32]:
-        return np.diff(self.query_start_loc)
-
-    @cached_property
-    def decoding(self) -> NDArray[np.intp]:
-        """Sequences that have one row."""
-        return np.flatnonzero(self.query_lens == 1)
-
-    @cached_property
-    def prefilling(self) -> NDArray[np.intp]:
-        """Sequences that have several."""
-        return np.flatnonzero(self.query_lens > 1)
-
 
 def of_sequences(
     sequences: Sequence[tuple[Sequence[int], int, Sequence[int]]], block_size: int
