@@ -39,7 +39,7 @@ class KernelAttention:
         self._step, self._launcher = step, launcher
         self._places = _places(step, np.arange(len(step.seq_lens)))
         # Of each sequence alone, so that no other decides in which order its keys are summed.
-        split = (step.query_lens == 1) & (step.seq_lens > kernels.PARTITION)
+        split = (np.diff(step.query_start_loc) == 1) & (step.seq_lens > kernels.PARTITION)
         self._whole, self._split = np.flatnonzero(~split), np.flatnonzero(split)
         self._split_places = _places(step, self._split)
         self._split_rows = mx.array(step.query_start_loc[self._split])
