@@ -71,8 +71,8 @@ def test_what_no_certificate_could_hold_is_refused_at_once(folder: RunFolder) ->
 
 
 def _record_large(path: Path, model: str) -> None:
-    for _ in range(20):
-        RunFolder(path).record_parity({**COMPARED, "model": model * 50_000})
+    for number in range(20):
+        RunFolder(path).record_parity({**COMPARED, "model": f"{number}{model * 50_000}"})
 
 
 def test_large_comparisons_of_several_workers_do_not_mix(folder: RunFolder) -> None:
