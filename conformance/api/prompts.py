@@ -125,12 +125,15 @@ GENERAL = Prompts(
 )
 
 
-def prompts_for(tokenizer_dir: str | None) -> Prompts:
-    """The prompts for a model, which its tokenizer gives away as the scripted one."""
+def is_scripted(tokenizer_dir: str | None) -> bool:
+    """Whether the served model is the scripted one, which its tokenizer gives away."""
     file = Path(tokenizer_dir or "") / "tokenizer.json"
-    if file.is_file() and file_sha256(file) == SCRIPTED.files[file.name]:
-        return scripted()
-    return GENERAL
+    return file.is_file() and file_sha256(file) == SCRIPTED.files[file.name]
+
+
+def prompts_for(tokenizer_dir: str | None) -> Prompts:
+    """The prompts for a model."""
+    return scripted() if is_scripted(tokenizer_dir) else GENERAL
 
 
 def scripted() -> Prompts:
