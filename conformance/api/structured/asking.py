@@ -114,9 +114,7 @@ class Constrained:
         Raises:
             Inconclusive: all of them were cut.
         """
-        found = [
-            answers.chat(self.chat(**parameters, temperature=1, seed=seed)) for seed in SEEDS
-        ]
+        found = [answers.chat(self.chat(**parameters, temperature=1, seed=seed)) for seed in SEEDS]
         texts = [answer.text for answer in found if _at_its_end(answer)]
         if not texts:
             raise _cut()
