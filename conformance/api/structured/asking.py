@@ -87,21 +87,21 @@ class Constrained:
 
     def chat_answer(self, **parameters: Any) -> Answer:
         """A chat completion that came to its end. Raises as `ended`."""
-        return ended(lambda more: answers.chat(self.chat(**parameters, **more)))
+        return ended(lambda more: answers.chat(self.chat(**{**more, **parameters})))
 
     def completion_answer(self, **parameters: Any) -> Answer:
         """A legacy completion that came to its end. Raises as `ended`."""
-        return ended(lambda more: answers.completion(self.complete(**parameters, **more)))
+        return ended(lambda more: answers.completion(self.complete(**{**more, **parameters})))
 
     def chat_streamed(self, **parameters: Any) -> str:
         """The text of a streamed chat completion that came to its end. Raises as `ended`."""
-        return ended(lambda more: self._streamed(**parameters, **more)).text
+        return ended(lambda more: self._streamed(**{**more, **parameters})).text
 
     def completion_streamed(self, **parameters: Any) -> str:
         """The text of a streamed legacy completion that came to its end. Raises as `ended`."""
 
         def streamed(more: dict[str, Any]) -> Answer:
-            asked = {**_DEFAULTS, **parameters, **more}
+            asked = {**_DEFAULTS, **more, **parameters}
             chunks = self.ask.complete_stream(self.question.text, **asked).completion_chunks()
             return _answer(chunks)
 

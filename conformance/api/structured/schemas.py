@@ -93,6 +93,21 @@ SCHEMAS: dict[str, Schema] = {
 }
 """By what of JSON Schema is asked for."""
 
+RARER: dict[str, Schema] = {
+    "multiple-of": object_of(
+        minute={"type": "integer", "multipleOf": 5, "minimum": 0, "maximum": 9}
+    ),
+    "one-of": object_of(sky={"oneOf": [{"const": "clear"}, {"const": "cloudy"}]}),
+    "unique-items": object_of(
+        draw={"type": "array", "items": DIGIT, "uniqueItems": True, "minItems": 3, "maxItems": 3}
+    ),
+}
+"""What OpenAI refuses in a strict schema; production keeps some of it and refuses some.
+
+Nothing of the kind is asked for that vLLM 0.32 takes and does not keep: `allOf` of several, `not`,
+`if`, and
+`multipleOf` without a `minimum`."""
+
 ORDER = object_of(zebra=DIGIT, apple=DIGIT, mango=DIGIT)
 """Neither sorted nor in an order that a model would choose."""
 

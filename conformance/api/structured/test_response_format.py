@@ -12,7 +12,14 @@ from conformance.api import answers, expect
 from conformance.api.ask import Ask
 from conformance.api.prompts import Prompts
 from conformance.api.structured.asking import Constrained
-from conformance.api.structured.schemas import ORDER, ROOTS, SCHEMAS, WEATHER, response_format
+from conformance.api.structured.schemas import (
+    ORDER,
+    RARER,
+    ROOTS,
+    SCHEMAS,
+    WEATHER,
+    response_format,
+)
 from conformance.compare import constraints, texts
 from conformance.requirements import MUST, SHOULD, requirement
 
@@ -53,6 +60,23 @@ def test_json_schema(constrained: Constrained, case: str) -> None:
     schema = SCHEMAS[case]
     answer = constrained.chat_answer(response_format=response_format(schema, strict=True))
     constraints.conforms(answer.text, schema, field="response_format")
+
+
+@requirement(
+    "api/structured/json-schema-rarer",
+    SHOULD,
+    source="JSON Schema 2020-12; vLLM keeps these or refuses them",
+    profiles=API,
+    honours=CHAT,
+)
+@pytest.mark.parametrize("case", RARER)
+def test_json_schema_rarer(constrained: Constrained, case: str) -> None:
+    """A rarer part of JSON Schema SHOULD be kept, or the request refused.
+
+    A part that is passed over looks kept until the first answer that breaks it.
+    """
+    answer = constrained.chat_answer(response_format=response_format(RARER[case]))
+    constraints.conforms(answer.text, RARER[case], field="response_format")
 
 
 @requirement(
