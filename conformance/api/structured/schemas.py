@@ -105,8 +105,7 @@ RARER: dict[str, Schema] = {
 """What OpenAI refuses in a strict schema; production keeps some of it and refuses some.
 
 Nothing of the kind is asked for that vLLM 0.32 takes and does not keep: `allOf` of several, `not`,
-`if`, and
-`multipleOf` without a `minimum`."""
+`if`, and `multipleOf` without a `minimum`."""
 
 ORDER = object_of(zebra=DIGIT, apple=DIGIT, mango=DIGIT)
 """Neither sorted nor in an order that a model would choose."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.api.prompts import Messages
+from conformance.api.structured.asking import NO_LOOPS
+from conformance.api.structured.schemas import object_of
 from conformance.compare.constraints import Schema
 from fixtures.models.scripted import description
 
@@ -19,6 +21,10 @@ TOKENS = 200
 """Of an answer, at most."""
 
 Tool = dict[str, Any]
+
+MARKUP = "<tool_call>"
+"""With which the scripted model's calls begin, and those of the many models that write Hermes'
+format."""
 
 _ENTRIES = {entry["name"]: entry for entry in description()["scripts"] if "tools" in entry}
 
@@ -90,6 +96,19 @@ def tool(name: str, parameters: Schema | None, **more: Any) -> Tool:
         "type": "function",
         "function": function if parameters is None else {**function, "parameters": parameters},
     }
+
+
+LIGHT = tool(
+    "switch_light",
+    object_of(state={"enum": ["on", "off"]}, level={"type": "integer", "minimum": 0, "maximum": 9}),
+    strict=True,
+)
+"""A function whose call is short, for calls that a request forces."""
+
+
+def switched(asked: Errand, offered: Tool = LIGHT) -> Errand:
+    """The same conversation with one tool alone, of which the model knows nothing."""
+    return asked.but(tools=[offered], **NO_LOOPS)
 
 
 def named(name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jsonschema
+from openai.types import CompletionUsage
 
 from conformance.api.tools.errands import Errand, Known, Tool
 from conformance.api.tools.turns import Call, Turn
@@ -122,7 +123,9 @@ def arguments(call: Call) -> Any:
         return json.loads(call.arguments)
     except (ValueError, RecursionError) as error:
         raise Failed(
-            "A call's arguments are not JSON", expected="JSON", actual=f"{error}: {call.arguments!r}"
+            "A call's arguments are not JSON",
+            expected="JSON",
+            actual=f"{error}: {call.arguments!r}",
         ) from None
 
 
@@ -143,6 +146,114 @@ def no_call(turn: Turn) -> None:
             "A tool is called though none may be",
             expected="no call, and stop or length",
             actual=([call.name for call in turn.calls], turn.finish_reason),
+        )
+
+
+def one_at_most(turn: Turn, tools: Sequence[Tool]) -> None:
+    """One call or none, of an offered tool.
+
+    Raises:
+        Silent: there are several.
+        TheModelsChoice, Failed: as `fitting`.
+    """
+    if len(turn.calls) > 1:
+        raise Silent(
+            "`parallel_tool_calls` false is accepted and several calls are made",
+            expected="one call at most",
+            actual=[call.name for call in turn.calls],
+        )
+    fitting(turn, tools)
+
+
+def as_answered(turn: Turn, errand: Errand) -> None:
+    """The turn is the known answer in words; any words will do of a model that is not known.
+
+    Raises:
+        Failed: the words are others, or none.
+        TheModelsChoice: a model that is not known calls a tool again.
+    """
+    if errand.known is not None:
+        return as_known(turn, errand)
+    if turn.calls:
+        raise TheModelsChoice(
+            "The model calls a tool again: one that answers from the result would decide",
+            actual=[call.name for call in turn.calls],
+            cause="The model's own answer does not allow the check",
+        )
+    if not turn.content and not turn.reasoning:
+        raise Failed("An answer to a tool's result is empty", expected="words", actual="none")
+
+
+def in_pieces(pieces: Sequence[str]) -> None:
+    """Arguments came in several deltas.
+
+    Raises:
+        Silent: they came in one.
+        TheModelsChoice: there are none, or few.
+    """
+    if len("".join(pieces)) < 20:
+        raise TheModelsChoice(
+            "The model made no call with long arguments: one that does would decide",
+            actual=pieces,
+            cause="The model's own answer does not allow the check",
+        )
+    if len(pieces) < 2:
+        raise Silent(
+            "A call's arguments are held back and sent in one piece",
+            expected="several deltas",
+            actual=pieces,
+        )
+
+
+def usage(turn: Turn) -> CompletionUsage:
+    """The turn's usage. Raises Failed without one."""
+    if turn.usage is None:
+        raise Failed("The answer carries no usage", expected="usage", actual="null")
+    return turn.usage
+
+
+def prompt_grew(alone: Turn, offered: Turn, errand: Errand) -> None:
+    """The prompt is longer with tools than without.
+
+    Raises:
+        Silent: it is not, of a model that is known to be told of its tools.
+        TheModelsChoice: it is not, of another: its template may have no place for tools.
+    """
+    before, after = usage(alone).prompt_tokens, usage(offered).prompt_tokens
+    if after > before:
+        return
+    if errand.known is None:
+        raise TheModelsChoice(
+            "The prompt is as long without tools: a model whose template has them would decide",
+            actual=f"{before} and {after} tokens",
+            cause="The model's chat template may have no place for tools",
+        )
+    raise Silent(
+        "`tools` is accepted and does not reach the model",
+        expected=f"{errand.known.prompt_tokens} prompt tokens",
+        actual=f"{after}, and {before} without tools",
+    )
+
+
+def counted(turn: Turn, errand: Errand) -> None:
+    """The usage counts the prompt with its tools, and what the model wrote of its call.
+
+    Raises:
+        Failed: the known prompt has another length, or a call took too few tokens.
+        TheModelsChoice: as `fitting`, where the prompt is not known.
+    """
+    found = usage(turn)
+    if errand.known is None:
+        fitting(turn, errand.parameters["tools"])
+    elif found.prompt_tokens != errand.known.prompt_tokens:
+        raise Failed(
+            "The prompt with its tools is counted otherwise",
+            expected=errand.known.prompt_tokens,
+            actual=found.prompt_tokens,
+        )
+    if found.completion_tokens < 8:
+        raise Failed(
+            "A call's tokens are not counted", expected="8 or more", actual=found.completion_tokens
         )
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from conformance.api import expect, streams
 from conformance.api.ask import Ask, read_stream
+from conformance.api.structured.asking import TRIES
 from conformance.api.tools.errands import Errand
 from conformance.outcomes import Absent, Failed, Unsupported
 from conformance.targets.client import Response
@@ -76,6 +77,15 @@ def every(response: Response) -> list[Turn]:
 def take(ask: Ask, errand: Errand, **parameters: Any) -> Turn:
     """The answer to an errand. Raises as `whole`."""
     return whole(ask.chat(errand.messages, **{**errand.parameters, **parameters}))
+
+
+def take_ended(ask: Ask, errand: Errand, **parameters: Any) -> Turn:
+    """As `take`, asked again with a seed while the answer is cut at its length."""
+    for more in TRIES:
+        turn = take(ask, errand, **parameters, **more)
+        if turn.finish_reason != "length":
+            break
+    return turn
 
 
 def stream(ask: Ask, errand: Errand, **parameters: Any) -> list[ChatCompletionChunk]:
