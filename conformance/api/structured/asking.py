@@ -9,17 +9,15 @@ from typing import Any
 from conformance.api import answers, streams
 from conformance.api.answers import Answer
 from conformance.api.ask import Ask, Messages
-from conformance.api.prompts import user
+from conformance.api.prompts import assistant, user
 from conformance.outcomes import Failed, Inconclusive
 from conformance.targets.client import Response
 from fixtures.models.scripted import description
 
-TOKENS = 200
-"""Of an answer, at most."""
-
-NO_LOOPS = {"frequency_penalty": 2.0}
+LOOPING, MODEST = {"frequency_penalty": 2.0}, {"frequency_penalty": 0.4}
 """JSON allows white space without end between its tokens, and small models that may not say what
-they want to say go on with it. What was said often becomes unlikely."""
+they want to say go on with it, or repeat themselves. What was said often becomes unlikely; too
+unlikely, and a general model finds no quotation marks any more."""
 
 TRIES: tuple[dict[str, Any], ...] = (
     {"temperature": 0},
@@ -29,7 +27,7 @@ TRIES: tuple[dict[str, Any], ...] = (
 )
 """Requests that are made until one is answered to its end."""
 
-SEEDS = (11, 12, 13)
+SEEDS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -38,17 +36,27 @@ class Question:
 
     Attributes:
         thinking: chat that the model thinks about before it answers, where it can.
+        defaults: of the request's parameters.
     """
 
     chat: Messages
     text: str
     thinking: Messages
+    defaults: dict[str, Any]
 
 
+# Answered shortly, and left free with a list: no object comes of these by itself.
 GENERAL = Question(
-    chat=[user("Answer in JSON: what is the weather in Paris?")],
-    text="The weather in Paris, as JSON:\n",
+    chat=[
+        user("The weather in Rome?"),
+        assistant('["Rome", "warm"]'),
+        user("The weather in Oslo?"),
+        assistant('["Oslo", "cold"]'),
+        user("The weather in Paris?"),
+    ],
+    text='Rome: ["Rome", "warm"]\nOslo: ["Oslo", "cold"]\nParis:',
     thinking=[user("How much is 17 plus 25?")],
+    defaults={"max_tokens": 100, **MODEST},
 )
 
 
@@ -67,6 +75,7 @@ def question_for(scripted: bool) -> Question:
         chat=[{"role": "system", "content": system}, *weather["messages"]],
         text=weather["rendered"],
         thinking=entries["think_sum"]["messages"],
+        defaults={"max_tokens": 200, **LOOPING},
     )
 
 
@@ -79,11 +88,11 @@ class Constrained:
 
     def chat(self, **parameters: Any) -> Response:
         """A chat completion."""
-        return self.ask.chat(self.question.chat, **{**_DEFAULTS, **parameters})
+        return self.ask.chat(self.question.chat, **{**self.question.defaults, **parameters})
 
     def complete(self, **parameters: Any) -> Response:
         """A legacy completion."""
-        return self.ask.complete(self.question.text, **{**_DEFAULTS, **parameters})
+        return self.ask.complete(self.question.text, **{**self.question.defaults, **parameters})
 
     def chat_answer(self, **parameters: Any) -> Answer:
         """A chat completion that came to its end. Raises as `ended`."""
@@ -101,7 +110,7 @@ class Constrained:
         """The text of a streamed legacy completion that came to its end. Raises as `ended`."""
 
         def streamed(more: dict[str, Any]) -> Answer:
-            asked = {**_DEFAULTS, **more, **parameters}
+            asked = {**self.question.defaults, **more, **parameters}
             chunks = self.ask.complete_stream(self.question.text, **asked).completion_chunks()
             return _answer(chunks)
 
@@ -121,11 +130,8 @@ class Constrained:
         return texts
 
     def _streamed(self, **parameters: Any) -> Answer:
-        asked = {**_DEFAULTS, **parameters}
+        asked = {**self.question.defaults, **parameters}
         return _answer(self.ask.chat_stream(self.question.chat, **asked).chat_chunks())
-
-
-_DEFAULTS: dict[str, Any] = {"max_tokens": TOKENS, **NO_LOOPS}
 
 
 def ended(answer: Callable[[dict[str, Any]], Answer]) -> Answer:
@@ -157,7 +163,7 @@ def _at_its_end(answer: Answer) -> bool:
 
 def _cut() -> Inconclusive:
     return Inconclusive(
-        f"Each answer was cut at {TOKENS} tokens: a model that writes shorter JSON would decide",
+        "Each answer was cut at its length: a model that writes shorter JSON would decide",
         cause="The model's own answer does not allow the check",
     )
 

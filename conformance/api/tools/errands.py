@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.api.prompts import Messages
-from conformance.api.structured.asking import NO_LOOPS
+from conformance.api.structured.asking import LOOPING, MODEST
 from conformance.api.structured.schemas import object_of
 from conformance.compare.constraints import Schema
 from fixtures.models.scripted import description
@@ -108,7 +108,7 @@ LIGHT = tool(
 
 def switched(asked: Errand, offered: Tool = LIGHT) -> Errand:
     """The same conversation with one tool alone, of which the model knows nothing."""
-    return asked.but(tools=[offered], **NO_LOOPS)
+    return asked.but(tools=[offered], **(LOOPING if asked.known else MODEST))
 
 
 def named(name: str) -> dict[str, Any]:

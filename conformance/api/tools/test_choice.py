@@ -71,7 +71,8 @@ def test_none(ask: Ask, errands: Errands) -> None:
     Agents that have used up their steps ask for a last word so; a call instead of it starts another
     round.
     """
-    judging.no_call(turns.take(ask, errands("tool_weather"), tool_choice="none"))
+    turn = turns.take(ask, errands("tool_weather"), tool_choice="none", max_tokens=32)
+    judging.no_call(turn)
 
 
 @requirement(
