@@ -20,6 +20,13 @@ STREAMS = (API / "chat" / "test_stream.py", API / "completions" / "test_stream.p
 SSE = API / "transport" / "test_sse.py"
 ERRORS = API / "transport" / "test_errors.py"
 HTTP = API / "transport" / "test_http.py"
+STRUCTURED = FORMAT, OUTPUTS, TOGETHER = tuple(
+    API / "structured" / f"test_{name}.py"
+    for name in ("response_format", "structured_outputs", "together")
+)
+TOOLS = CHOICE, CALLS, CALLS_STREAMED = tuple(
+    API / "tools" / f"test_{name}.py" for name in ("choice", "calls", "stream")
+)
 
 CHAT, LEGACY = "api/chat/stream", "api/completions/stream"
 
@@ -120,6 +127,53 @@ BROAD = {
 }
 """Fault: where it is looked for, and some of the requirements there that it breaks."""
 
+SCHEMA = {
+    "api/structured/json-object": "SILENT",
+    "api/structured/json-schema[enum]": "SILENT",
+    "api/structured/json-schema[nested]": "SILENT",
+    "api/structured/sampled[json-schema]": "SILENT",
+    "api/structured/length": "SILENT",
+    "api/structured/n": "SILENT",
+}
+FORCED = {"api/tools/required[talks]": "SILENT", "api/tools/named[get_time]": "SILENT"}
+
+CONSTRAINED = {
+    "ignores-response-format": (
+        [FORMAT, TOGETHER],
+        {**SCHEMA, "api/structured/stream[json-schema]": "SILENT"},
+    ),
+    "ignores-structured-outputs": (
+        [OUTPUTS, TOGETHER],
+        {
+            "api/structured/choice[words]": "SILENT",
+            "api/structured/json[object]": "SILENT",
+            "api/structured/stream-constraint[choice]": "SILENT",
+            "api/structured/reasoning": "SILENT",
+        },
+    ),
+    "wraps-json": ([FORMAT, TOGETHER], SCHEMA),
+    "breaks-enumerations": (
+        [FORMAT, TOGETHER],
+        {"api/structured/json-schema[enum]": "FAIL", "api/structured/n": "FAIL"},
+    ),
+    "ignores-tool-choice": (
+        [CHOICE, CALLS_STREAMED],
+        {**FORCED, "api/tools/stream-forced[named]": "SILENT"},
+    ),
+    "calls-as-text": ([CHOICE], FORCED),
+    "cuts-arguments": (
+        [CHOICE, CALLS],
+        {"api/tools/required[calls]": "FAIL", "api/tools/strict[enum]": "FAIL"},
+    ),
+    "reuses-ids": ([CHOICE], {"api/tools/n": "FAIL"}),
+    "call-ids-change": ([CALLS_STREAMED], {"api/tools/stream-forced[named]": "FAIL"}),
+    "call-finish-stop": ([CALLS_STREAMED], {"api/tools/stream-forced[required]": "FAIL"}),
+}
+"""Fault: where it is looked for, and some requirements that it breaks, which hold without it."""
+
+PARTLY = ("api/structured/", "api/tools/")
+"""Of these the canned server, which knows neither grammars nor scripts, serves a part."""
+
 NO_ANSWER = (
     "error-500", "resets-midway", "endless-body", "not-http", "hangs", "drips-headers",
     "drips-body",
@@ -138,9 +192,20 @@ def arguments(mode: str, server: MisbehavingServer, report: Path) -> list[str]:
     """Of pytest, to measure this fault."""
     timeout_s, files = 20, STREAMS
     if mode == GOOD:
-        files = [*STREAMS, SSE, ERRORS, HTTP]
-    elif mode in BROAD:
-        files = BROAD[mode][0]
+        files = [
+            *STREAMS,
+            SSE,
+            ERRORS,
+            HTTP,
+            FORMAT,
+            OUTPUTS,
+            TOGETHER,
+            CHOICE,
+            CALLS,
+            CALLS_STREAMED,
+        ]
+    elif found := BROAD.get(mode) or CONSTRAINED.get(mode):
+        files = found[0]
     elif mode in NO_ANSWER:
         timeout_s, files = 1, [STREAMS[1]]
     paths = ["-p", "no:cacheprovider", *map(str, files)]
@@ -175,7 +240,8 @@ def measured(request, tmp_path_factory):
     """The outcomes of all faults that this session looks at, measured side by side."""
     calls = [getattr(item, "callspec", None) for item in request.session.items]
     modes = {call.params["mode"] for call in calls if call and "mode" in call.params}
-    wanted = [GOOD, *sorted(modes & {*NARROW, *BROAD, *NO_ANSWER})]
+    known = {*NARROW, *BROAD, *CONSTRAINED, *NO_ANSWER}
+    wanted = [GOOD, *sorted(modes & known)]
     folder = tmp_path_factory.mktemp("faults")
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(measure, [wanted[n::4] for n in range(4)], [folder] * 4))
@@ -193,8 +259,16 @@ def departures(found: dict[str, str]) -> dict[str, str]:
 
 
 def test_a_server_without_fault_passes(measured):
-    assert len(measured[GOOD]) > 60
-    assert departures(measured[GOOD]) == {}
+    served = {id: outcome for id, outcome in measured[GOOD].items() if not id.startswith(PARTLY)}
+    assert len(served) > 60
+    assert departures(served) == {}
+
+
+@pytest.mark.parametrize("mode", CONSTRAINED)
+def test_a_fault_in_constraints_or_tools_is_caught_and_nothing_else_causes_it(measured, mode):
+    wanted = CONSTRAINED[mode][1]
+    assert wanted.items() <= measured[mode].items()
+    assert {measured[GOOD][id] for id in wanted} == {"PASS"}
 
 
 @pytest.mark.parametrize("mode", NARROW)

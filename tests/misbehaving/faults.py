@@ -421,6 +421,79 @@ def accepts_any_model(route: str, refused: protocol.Refused) -> Body:
     return accepts_invalid(route, refused) if refused.param == "model" else _refuse(route, refused)
 
 
+# Constraints and tools -------------------------------------------------------------------------
+
+
+@fault("answer")
+def breaks_enumerations(answer: Body) -> Body:
+    """JSON of the right form, with values in small letters."""
+    return _each_message(answer, lambda m: {**m, "content": m["content"] and m["content"].lower()})
+
+
+@fault("answer")
+def wraps_json(answer: Body) -> Body:
+    """JSON in a fence, as models write it of their own accord."""
+    return _each_message(answer, lambda m: {**m, "content": f"```json\n{m['content']}\n```"})
+
+
+@fault("answer")
+def cuts_arguments(answer: Body) -> Body:
+    """A call's arguments lack their end."""
+    return _each_call(answer, lambda call: call["function"].update(arguments='{"state": "o'))
+
+
+@fault("answer")
+def reuses_ids(answer: Body) -> Body:
+    """All calls have one id."""
+    return _each_call(answer, lambda call: call.update(id="call_1"))
+
+
+@fault("answer")
+def calls_as_text(answer: Body) -> Body:
+    """Calls are left in the text, as a model writes them."""
+
+    def left(message: Body) -> Body:
+        called = message.pop("tool_calls", None)
+        return {**message, "content": f"<tool_call>{called}</tool_call>"} if called else message
+
+    return _each_message(answer, left)
+
+
+@fault("chunks")
+def call_ids_change(chunks: list[Body]) -> list[Body]:
+    """Each delta of a streamed call has an id of its own."""
+    for number, chunk in enumerate(chunks):
+        for choice in chunk["choices"]:
+            for call in choice.get("delta", {}).get("tool_calls", []):
+                call["id"] = f"call_{number}"
+    return chunks
+
+
+@fault("chunks")
+def call_finish_stop(chunks: list[Body]) -> list[Body]:
+    """A streamed call ends as words do."""
+
+    def stop(choice: Body) -> Body:
+        called = choice["finish_reason"] == "tool_calls"
+        return {**choice, "finish_reason": "stop"} if called else choice
+
+    return _each_choice(chunks, stop)
+
+
+def _each_message(answer: Body, change: Callable[[Body], Body]) -> Body:
+    for choice in answer["choices"]:
+        if "message" in choice:
+            choice["message"] = change(choice["message"])
+    return answer
+
+
+def _each_call(answer: Body, change: Callable[[Body], object]) -> Body:
+    for choice in answer["choices"]:
+        for call in choice.get("message", {}).get("tool_calls", []):
+            change(call)
+    return answer
+
+
 class Crash(Exception):
     """The server is to end on this request."""
 
@@ -441,5 +514,6 @@ def ignores(name: str) -> Fault:
 IGNORED = (
     "stop", "n", "seed", "logprobs", "top_logprobs", "logit_bias", "max_tokens", "temperature",
     "stream", "stream_options", "presence_penalty", "frequency_penalty", "top_p", "echo",
+    "response_format", "structured_outputs", "tools", "tool_choice",
 )  # fmt: skip
 MODES |= {f"ignores-{name.replace('_', '-')}": ignores(name) for name in IGNORED}

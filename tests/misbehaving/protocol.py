@@ -6,7 +6,9 @@ import time
 from itertools import accumulate
 from typing import Any
 
+from tests.misbehaving import constrained
 from tests.misbehaving.canned import (
+    END,
     VOCABULARY,
     Generated,
     chat_script,
@@ -59,9 +61,10 @@ def check(route: str, body: Any) -> None:
         raise Refused(400, "stream_options needs stream.", "stream_options")
     _check_stop(body.get("stop"))
     _check_bias(body.get("logit_bias"))
-    for name in ("tools", "tool_choice", "suffix", "response_format"):
-        if body.get(name) not in (None, "none"):
-            raise Refused(400, f"{name} is not supported.", name)
+    if body.get("suffix") is not None:
+        raise Refused(400, "suffix is not supported.", "suffix")
+    if fault := constrained.wrong(body):
+        raise Refused(400, " ".join(fault) + ".", fault[0])
     _check_chat(body) if route == "chat" else _check_completion(body)
     if body.get("model") not in (None, MODEL):
         raise Refused(404, f"The model `{body['model']}` does not exist.", "model")
@@ -110,6 +113,10 @@ def answers(route: str, body: dict[str, Any]) -> list[Generated]:
     if route == "chat":
         prompts: list[Any] = [body["messages"]]
         script: Any = chat_script
+        if (text := constrained.text(body)) is not None:
+            words = [[id] for id in tokenize(text)]
+            script = lambda messages: (chat_script(messages)[0], iter([*words, [END]]))  # noqa: E731
+            body = {**body, "temperature": 0, "frequency_penalty": 0}  # nothing else is allowed
     else:
         prompt = body["prompt"]
         single = isinstance(prompt, str) or isinstance(prompt[0], int)
@@ -134,6 +141,9 @@ def whole(route: str, body: dict[str, Any], generated: list[Generated]) -> dict[
         choice = {"index": index, "finish_reason": answer.finish_reason, "logprobs": logprobs}
         if route == "chat":
             choice["message"] = {"role": "assistant", "content": answer.text}
+            if called := constrained.calls(body):
+                choice["message"] |= {"content": None, "tool_calls": called}
+                choice["finish_reason"] = "tool_calls"
         else:
             text = body["prompt"] + answer.text if body.get("echo") else answer.text
             choice["text"] = text
@@ -150,6 +160,10 @@ def chunks(route: str, body: dict[str, Any], generated: list[Generated]) -> list
         if route == "chat":
             delta = {"role": "assistant", "content": ""}
             found.append({"index": index, "delta": delta, "finish_reason": None})
+            if called := constrained.deltas(constrained.calls(body)):
+                found += [{"index": index, "delta": d, "finish_reason": None} for d in called]
+                found.append({"index": index, "delta": {}, "finish_reason": "tool_calls"})
+                continue
         for number, piece in enumerate(answer.pieces):
             choice: dict[str, Any] = {"index": index, "finish_reason": None}
             choice |= {"delta": {"content": piece}} if route == "chat" else {"text": piece}

@@ -20,7 +20,7 @@ they want to say go on with it, or repeat themselves. What was said often become
 unlikely, and a general model finds no quotation marks any more."""
 
 TRIES: tuple[dict[str, Any], ...] = (
-    {"temperature": 0},
+    {"temperature": 0, "seed": 0},
     {"temperature": 1, "seed": 1},
     {"temperature": 1, "seed": 2},
     {"temperature": 1, "seed": 3},

@@ -106,9 +106,9 @@ def test_stream_forced(ask: Ask, errands: Errands, choice: str) -> None:
     Servers that take another way for forced calls forget the id, or the end, of a stream.
     """
     asked = named(LIGHT["function"]["name"]) if choice == "named" else choice
-    errand = switched(errands("tool_weather"))
-    turn = turns.joined(turns.stream(ask, errand, tool_choice=asked))
-    judging.keeps_schema(judging.one_call(turn, LIGHT, choice=choice), LIGHT)
+    finish = judging.CALLED if choice == "named" else frozenset({"tool_calls"})
+    turn = turns.joined(turns.stream(ask, switched(errands("tool_weather")), tool_choice=asked))
+    judging.keeps_schema(judging.one_call(turn, LIGHT, choice=choice, finish=finish), LIGHT)
 
 
 @requirement(
