@@ -63,17 +63,17 @@ GENERAL = Question(
 def question_for(scripted: bool) -> Question:
     """The question for the served model.
 
-    The scripted model knows JSON from its tools alone; told of them in the system message it reads
-    the prompt of a script that it knows.
+    The scripted model knows JSON from its tools alone. It is told of them in the system message, as
+    in the prompt of a script that it knows, and asked what it answers in words if left free.
     """
     if not scripted:
         return GENERAL
     entries = {entry["name"]: entry for entry in description()["scripts"]}
-    weather = entries["tool_weather"]
-    system = weather["rendered"].split("<|im_start|>system\n")[1].split("<|im_end|>")[0]
+    joke = entries["no_tool_joke"]
+    system = joke["rendered"].split("<|im_start|>system\n")[1].split("<|im_end|>")[0]
     return Question(
-        chat=[{"role": "system", "content": system}, *weather["messages"]],
-        text=weather["rendered"],
+        chat=[{"role": "system", "content": system}, *joke["messages"]],
+        text=joke["rendered"],
         thinking=entries["think_sum"]["messages"],
         defaults={"max_tokens": 200, **LOOPING},
     )
