@@ -145,6 +145,17 @@ def test_ids_that_differ():
         judging.different_ids([turn(GOOD), turn()])
 
 
+def test_choices_that_each_call():
+    judging.each_calls([turn(GOOD), turn(KNOWN)], 2)
+    for found in ([turn(GOOD)], [turn(GOOD), turn(reason="stop")]):
+        with pytest.raises(Silent):
+            judging.each_calls(found, 2)
+    with pytest.raises(Failed):
+        judging.each_calls([turn(GOOD), turn(GOOD)], 2)
+    with pytest.raises(TheModelsChoice):
+        judging.each_calls([turn(GOOD), turn(reason="length")], 2)
+
+
 def test_a_stream_is_compared_with_the_answer_given_at_once():
     judging.same_turn(turn(KNOWN), turn(KNOWN, content="\n"))
     others = (turn(), turn(KNOWN, content="a"), turn(KNOWN, reasoning="a"), turn(KNOWN, KNOWN))

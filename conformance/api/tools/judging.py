@@ -268,6 +268,25 @@ def same_turn(streamed: Turn, whole: Turn) -> None:
     finished(streamed, whole.finish_reason)
 
 
+def each_calls(turns: Sequence[Turn], count: int) -> None:
+    """There are so many choices, each with a call, and no two calls have one id.
+
+    Raises:
+        Silent: there is one choice alone, or one without a call.
+        TheModelsChoice: a call was cut.
+        Failed: another number, or ids as in `different_ids`.
+    """
+    if len(turns) == 1 or any(not t.calls and t.finish_reason != "length" for t in turns):
+        raise Silent(
+            "`n` or `tool_choice` is accepted and not all of it is done",
+            expected=f"{count} choices, each with a call",
+            actual=[[call.name for call in turn.calls] for turn in turns],
+        )
+    if len(turns) != count:
+        raise Failed("Other choices than asked for", expected=count, actual=len(turns))
+    different_ids(turns)
+
+
 def different_ids(turns: Sequence[Turn]) -> None:
     """No two calls have one id, and none is empty.
 

@@ -186,5 +186,4 @@ def test_n(ask: Ask, errands: Errands) -> None:
     errand = switched(errands("tool_weather"))
     asked = {**errand.parameters, "tool_choice": "required", "temperature": 1, "seed": 3}
     found = turns.every(ask.chat(errand.messages, n=2, **asked))
-    expect.same(len(found), 2, what="The number of choices")
-    judging.different_ids(found)
+    judging.each_calls(found, 2)
