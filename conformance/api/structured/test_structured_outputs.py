@@ -94,6 +94,7 @@ def test_completion_constraint(constrained: Constrained, kind: str) -> None:
     source="vLLM since 0.12, and 0.26 and 0.32: guided_* are unknown fields, which are ignored",
     profiles=API,
     alone=True,
+    accepts="chat.completions.create:",
 )
 @pytest.mark.parametrize("name", GUIDED)
 def test_guided_ignored(ask: Ask, prompts: Prompts, name: str) -> None:
