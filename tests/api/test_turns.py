@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
 
-from conformance.api.tools import judging, turns
+from conformance.api.tools import counting, judging, turns
 from conformance.api.tools.errands import LIGHT, TOOLS, errand
 from conformance.api.tools.judging import TheModelsChoice
 from conformance.api.tools.turns import Call, Turn
@@ -176,3 +177,29 @@ def test_markup_in_the_text():
     judging.no_markup(turn(content="I will look. "), "<tool_call>")
     with pytest.raises(Failed):
         judging.no_markup(turn(content="I will look. <tool"), "<tool_call>")
+
+
+def counted(prompt: int, completion: int = 26) -> Turn:
+    usage = CompletionUsage(
+        prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
+    )
+    return Turn("", "", [KNOWN], "tool_calls", usage)
+
+
+def test_tools_are_counted_in_the_prompt():
+    free = errand("tool_weather", scripted=False)
+    counting.prompt_grew(counted(10), counted(200), WEATHER)
+    with pytest.raises(Silent):
+        counting.prompt_grew(counted(10), counted(10), WEATHER)
+    with pytest.raises(TheModelsChoice):
+        counting.prompt_grew(counted(10), counted(10), free)
+    with pytest.raises(Failed):
+        counting.prompt_grew(turn(), counted(10), WEATHER)
+
+
+def test_a_call_is_counted():
+    length = WEATHER.known.prompt_tokens
+    counting.counted(counted(length), WEATHER)
+    for wrong in (counted(length - 1), counted(length, 0)):
+        with pytest.raises(Failed):
+            counting.counted(wrong, WEATHER)

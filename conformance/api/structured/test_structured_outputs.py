@@ -91,7 +91,7 @@ def test_completion_constraint(constrained: Constrained, kind: str) -> None:
 @requirement(
     "api/structured/guided-ignored",
     SHOULD,
-    source="vLLM since 0.12, and 0.26 and 0.32: guided_* are unknown fields, which are ignored",
+    source="vLLM 0.26 and 0.32: guided_… are unknown fields, which are ignored",
     profiles=API,
     alone=True,
     accepts="chat.completions.create:",
@@ -100,7 +100,7 @@ def test_completion_constraint(constrained: Constrained, kind: str) -> None:
 def test_guided_ignored(ask: Ask, prompts: Prompts, name: str) -> None:
     """vLLM's former `guided_…` fields SHOULD have no effect, or be refused.
 
-    Production ignores them since `structured_outputs` took their place. On a desk that keeps them
+    Production ignores them: `structured_outputs` has taken their place. On a desk that keeps them
     a client that was never moved works, and its answers are free text in production.
     """
     plain = answers.chat(ask.chat(prompts.words, max_tokens=16)).text

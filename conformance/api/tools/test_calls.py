@@ -8,7 +8,7 @@ import pytest
 
 from conformance.api.ask import Ask
 from conformance.api.structured.schemas import SCHEMAS, object_of
-from conformance.api.tools import judging, turns
+from conformance.api.tools import counting, judging, turns
 from conformance.api.tools.errands import LIGHT, Errand, named, switched, tool
 from conformance.requirements import MUST, SHOULD, requirement
 
@@ -119,7 +119,7 @@ def test_usage(ask: Ask, errands: Errands) -> None:
     context unannounced.
     """
     errand = errands("tool_weather")
-    judging.counted(turns.take(ask, errand), errand)
+    counting.counted(turns.take(ask, errand), errand)
 
 
 @requirement(

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.api import expect
 from conformance.api.ask import OMIT, Ask
-from conformance.api.tools import judging, turns
+from conformance.api.tools import counting, judging, turns
 from conformance.api.tools.errands import LIGHT, TOOLS, Errand, named, switched
 from conformance.requirements import MUST, SHOULD, requirement
 
@@ -61,7 +61,7 @@ def test_offered(ask: Ask, errands: Errands) -> None:
     errand = errands("tool_weather")
     offered = turns.take(ask, errand, max_tokens=1)
     alone = turns.take(ask, errand, max_tokens=1, tools=OMIT)
-    judging.prompt_grew(alone, offered, errand)
+    counting.prompt_grew(alone, offered, errand)
 
 
 @requirement("api/tools/none", MUST, source=f"{SOURCE} none", profiles=API, honours=CHOICE)

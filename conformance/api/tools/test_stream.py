@@ -8,7 +8,7 @@ import pytest
 
 from conformance.api import expect, streams
 from conformance.api.ask import Ask
-from conformance.api.tools import judging, turns
+from conformance.api.tools import counting, judging, turns
 from conformance.api.tools.errands import LIGHT, MARKUP, Errand, named, switched
 from conformance.requirements import MUST, SHOULD, requirement
 
@@ -144,4 +144,4 @@ def test_stream_usage(ask: Ask, errands: Errands) -> None:
     errand = errands("tool_weather")
     asked = {"include_usage": True}
     counted = streams.usage(turns.stream(ask, errand, stream_options=asked))
-    expect.same_counts(counted, judging.usage(turns.take(ask, errand)), what="a streamed call")
+    expect.same_counts(counted, counting.usage(turns.take(ask, errand)), what="a streamed call")
