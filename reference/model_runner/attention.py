@@ -44,14 +44,23 @@ class Piece:
     """As many rows of each of some sequences, and the keys that they see.
 
     Attributes:
-        rows: [num_seqs, num_rows], of the step.
+        shape: num_seqs, num_rows.
+        rows: [num_seqs, num_rows], of the step; None for all of them in their order.
         places: [num_seqs, num_kv_heads, num_keys], of a layer of the pool as rows of one head.
-        bias: [num_seqs, 1, 1, num_rows, num_keys], -inf for keys that a row does not see.
+        bias: [num_seqs, 1, 1, num_rows, num_keys], -inf for keys that a row does not see; None
+            where each row sees all.
     """
 
-    rows: mx.array
+    shape: tuple[int, int]
+    rows: mx.array | None
     places: mx.array
-    bias: mx.array
+    bias: mx.array | None
+
+    def queries(self, query: mx.array) -> mx.array:
+        """[num_seqs, num_rows, num_heads, size] in float32."""
+        if self.rows is None:
+            return query.reshape(*self.shape, *query.shape[1:]).astype(mx.float32)
+        return query[self.rows].astype(mx.float32)
 
     def heads(self, cache: mx.array) -> mx.array:
         """Keys or values, [num_seqs, num_kv_heads, num_keys, size] in float32."""
@@ -78,7 +87,8 @@ class MlxAttention:
         if kind not in self._pieces:
             self._pieces[kind] = [self._piece(rows, *kind) for rows in self._rows]
         found = [attend(query, keys, values, piece, scores) for piece in self._pieces[kind]]
-        return mx.concatenate(found)[self._order].astype(query.dtype)
+        output = found[0] if self._order is None else mx.concatenate(found)[self._order]
+        return output.astype(query.dtype)
 
     @cached_property
     def _rows(self) -> list[Indices]:
@@ -86,9 +96,11 @@ class MlxAttention:
         return list(_together(self._step))
 
     @cached_property
-    def _order(self) -> mx.array:
-        """Where each row of the step is among those of the pieces."""
-        return mx.array(np.argsort(np.concatenate([rows.flatten() for rows in self._rows])))
+    def _order(self) -> mx.array | None:
+        """Where each row of the step is among those of the pieces; None where they are in order."""
+        rows = np.concatenate([rows.flatten() for rows in self._rows])
+        in_order = len(self._rows) == 1 and (np.diff(rows) == 1).all()
+        return None if in_order else mx.array(np.argsort(rows))
 
     def _piece(self, rows: Indices, window: int | None, num_kv_heads: int) -> Piece:
         step = self._step
@@ -102,11 +114,12 @@ class MlxAttention:
         of = np.searchsorted(step.query_start_loc, rows[:, :1], side="right") - 1
         blocks = step.block_table[of, keys // step.block_size].astype(np.int64)
         slots = blocks * step.block_size + keys % step.block_size
-        bias = np.where(seen, np.float32(0), np.float32(-np.inf))
+        bias = np.where(seen, np.float32(0), np.float32(-np.inf))[:, None, None]
         return Piece(
-            mx.array(rows),
+            rows.shape,
+            None if self._order is None else mx.array(rows),
             mx.array(slots[:, None] * num_kv_heads + np.arange(num_kv_heads)[:, None]),
-            mx.array(bias[:, None, None]),
+            None if seen.all() else mx.array(bias),
         )
 
 
@@ -129,14 +142,15 @@ def attend(
 ) -> mx.array:
     """[num_seqs · num_rows, num_heads, value_size] of a piece, in float32."""
     k, v = piece.heads(keys), piece.heads(values)
-    q = scores.scale * query[piece.rows].astype(mx.float32)
+    q = scores.scale * piece.queries(query)
     num_seqs, num_rows, num_heads, _ = q.shape
     groups = (num_seqs, k.shape[1], num_heads // k.shape[1], num_rows)
     q = q.swapaxes(1, 2).reshape(num_seqs, k.shape[1], -1, k.shape[3])  # a group's heads are rows
     s = (q @ k.swapaxes(-1, -2)).reshape(*groups, -1)
     if scores.logits_soft_cap is not None:
         s = scores.logits_soft_cap * mx.tanh(s / scores.logits_soft_cap)
-    s = s + piece.bias
+    if piece.bias is not None:
+        s = s + piece.bias
     if scores.sinks is not None:
         sinks = scores.sinks.astype(mx.float32).reshape(*groups[1:3], 1, 1)
         s = mx.concatenate([s, mx.broadcast_to(sinks, (*groups, 1))], axis=-1)
