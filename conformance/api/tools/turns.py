@@ -18,6 +18,10 @@ from conformance.api.tools.errands import Errand
 from conformance.outcomes import Absent, Failed, Unsupported
 from conformance.targets.client import Response
 
+THINK = "<think>"
+"""vLLM leaves it at the beginning of a stream's reasoning, if it comes in one delta with more text:
+that hangs on how busy the machine is, and docs/findings.md says where in its source."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -110,7 +114,7 @@ def joined(chunks: Sequence[ChatCompletionChunk]) -> Turn:
                 calls[delta.index] = _added(calls, delta)
     return Turn(
         streams.text(chunks),
-        "".join(thoughts),
+        "".join(thoughts).removeprefix(THINK),
         list(calls.values()),
         streams.finish_reason(chunks),
         chunks[-1].usage,
