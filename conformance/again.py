@@ -51,7 +51,9 @@ def check_earlier(options: Options) -> None:
             "--report names the folder of the one that is meant."
         )
     if options.since_failed and not (folder / ABOUT).is_file():
-        raise TargetError("--since-failed is for a run over one model; name it with --base-url.")
+        raise TargetError(
+            "--since-failed is for a run over one model, and that one was over several."
+        )
 
 
 def take_up(options: Options, folder: RunFolder, now: dict[str, Any]) -> list[str]:
@@ -86,7 +88,7 @@ def take_up(options: Options, folder: RunFolder, now: dict[str, Any]) -> list[st
     folder.set_only({each.id for each in planned} - set(kept))
     return [
         f"Resumed: {len(kept)} of {len(planned)} requirements were measured in a session that "
-        f"began at {earlier['began']} and was interrupted."
+        f"began at {earlier['began']}."
     ]
 
 

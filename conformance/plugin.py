@@ -119,13 +119,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     profile = config.getoption("--profile")
     state = config.stash.get(_worker, None)
     kind = kind_of(state.target) if state else None
+    only = state.folder.only() if state else None
     unwanted = [
         item
         for item, found in stated.items()
-        if (profile and profile not in found.profiles) or (kind and not kind.is_on(found.id))
+        if (profile and profile not in found.profiles)
+        or (kind and not kind.is_on(found.id))
+        or (only is not None and _id_of(item) not in only)
     ]
-    if state and (only := state.folder.only()) is not None:
-        unwanted += [item for item in stated if item not in unwanted and _id_of(item) not in only]
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)
     kept = [item for item in items if item not in set(unwanted)]

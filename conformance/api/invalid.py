@@ -50,6 +50,10 @@ class Invalid:
         body = {name: value for name, value in body.items() if value is not OMIT}
         return ask.client.post(self.route, body, timeout_s=REFUSAL_TIMEOUT_S)
 
+    def is_refused(self, ask: Ask, *, cause: str) -> None:
+        """Refused, and the next valid request answered: see `refused_and_over`."""
+        refused_and_over(ask, self.send(ask), what=self.what, cause=cause)
+
 
 BODIES = {
     "cut-short": b'{"messages": [{"role": "user", "content": "Hi"}',

@@ -27,9 +27,7 @@ def test_wrong_format(ask: Ask, case: str) -> None:
 
     Text where JSON was asked for is found out when it is parsed, far from the mistake.
     """
-    request = wrong.FORMATS[case]
-    cause = "Wrong formats are accepted"
-    invalid.refused_and_over(ask, request.send(ask), what=request.what, cause=cause)
+    wrong.FORMATS[case].is_refused(ask, cause="Wrong formats are accepted")
 
 
 @requirement(
@@ -45,9 +43,7 @@ def test_wrong_schema(ask: Ask, case: str) -> None:
 
     What cannot be compiled is not enforced; a 500 for it, or a hang, hits everybody else's answers.
     """
-    request = wrong.SCHEMAS[case]
-    cause = "Wrong schemas are accepted"
-    invalid.refused_and_over(ask, request.send(ask), what=request.what, cause=cause)
+    wrong.SCHEMAS[case].is_refused(ask, cause="Wrong schemas are accepted")
 
 
 @requirement(
@@ -64,9 +60,7 @@ def test_impossible_schema(ask: Ask, case: str) -> None:
     No token may follow: engines that begin anyway loop to the end of their budget, or answer what
     the schema forbids.
     """
-    request = wrong.IMPOSSIBLE[case]
-    cause = "Impossible schemas are accepted"
-    invalid.refused_and_over(ask, request.send(ask), what=request.what, cause=cause)
+    wrong.IMPOSSIBLE[case].is_refused(ask, cause="Impossible schemas are accepted")
 
 
 @requirement(
@@ -83,9 +77,7 @@ def test_wrong_constraint(ask: Ask, case: str) -> None:
 
     Of two constraints a server would have to drop one, and of a broken one all.
     """
-    request = wrong.STRUCTURED[case]
-    cause = "Wrong constraints are accepted"
-    invalid.refused_and_over(ask, request.send(ask), what=request.what, cause=cause)
+    wrong.STRUCTURED[case].is_refused(ask, cause="Wrong constraints are accepted")
 
 
 @requirement(
@@ -101,6 +93,4 @@ def test_completion_wrong_constraint(ask: Ask, case: str) -> None:
 
     A route that passes over what it does not know answers with free text.
     """
-    request = wrong.LEGACY[case]
-    cause = "Wrong constraints are accepted"
-    invalid.refused_and_over(ask, request.send(ask), what=request.what, cause=cause)
+    wrong.LEGACY[case].is_refused(ask, cause="Wrong constraints are accepted")

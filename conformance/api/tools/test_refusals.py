@@ -26,9 +26,7 @@ def test_wrong_tool(ask: Ask, case: str) -> None:
 
     A tool that is dropped is one that the model never calls, and nobody sees why.
     """
-    request = wrong.TOOLS[case]
-    cause = "Wrong tools are accepted"
-    invalid.refused_and_over(ask, request.send(ask), what=request.what, cause=cause)
+    wrong.TOOLS[case].is_refused(ask, cause="Wrong tools are accepted")
 
 
 @requirement(
@@ -45,9 +43,7 @@ def test_wrong_choice(ask: Ask, case: str) -> None:
 
     Words instead of the forced call end the pipeline further on, with a less helpful message.
     """
-    request = wrong.CHOICES[case]
-    cause = "Wrong choices of tools are accepted"
-    invalid.refused_and_over(ask, request.send(ask), what=request.what, cause=cause)
+    wrong.CHOICES[case].is_refused(ask, cause="Wrong choices of tools are accepted")
 
 
 @requirement(
@@ -63,9 +59,7 @@ def test_choice_without_tools(ask: Ask, case: str) -> None:
 
     The tools were lost on their way here: the model would answer as if there had never been any.
     """
-    request = wrong.WITHOUT_TOOLS[case]
-    cause = "A choice of tools without tools is accepted"
-    invalid.refused_and_over(ask, request.send(ask), what=request.what, cause=cause)
+    wrong.WITHOUT_TOOLS[case].is_refused(ask, cause="A choice of tools without tools is accepted")
 
 
 @requirement(
@@ -80,9 +74,9 @@ def test_wrong_parallel(ask: Ask) -> None:
 
     A typing error that the Mac forgives is found when production refuses it.
     """
-    request = invalid.Invalid(invalid.CHAT, {"parallel_tool_calls": "perhaps"})
-    cause = "Wrong types are accepted"
-    invalid.refused_and_over(ask, request.send(ask), what=request.what, cause=cause)
+    invalid.Invalid(invalid.CHAT, {"parallel_tool_calls": "perhaps"}).is_refused(
+        ask, cause="Wrong types are accepted"
+    )
 
 
 @requirement(
@@ -98,6 +92,4 @@ def test_wrong_history(ask: Ask, case: str) -> None:
 
     A template that meets them fails (500), or writes nonsense into the prompt.
     """
-    request = wrong.HISTORY[case]
-    cause = "Wrong calls in the history are accepted"
-    invalid.refused_and_over(ask, request.send(ask), what=request.what, cause=cause)
+    wrong.HISTORY[case].is_refused(ask, cause="Wrong calls in the history are accepted")
