@@ -9,10 +9,10 @@ same machine. Every prompt is another one, so that no cache of prefixes helps. A
 tokens per second from the first request to the last answer, prefill included; the ratio is that of
 the totals of all rounds.
 
-`--profile` runs the engine alone, in one process. It says how long the shortest step of decode takes
-beside the same step of mlx-lm's model with its own cache, and the model's products with weights when
-they are all that MLX computes; and of the median step the time in which MLX computes nothing. A
-step is vLLM's `EngineCore` one: its server makes texts of tokens in another process.
+`--profile` runs the engine alone, in one process. It says how long the shortest step of decode
+takes beside the same step of mlx-lm's model with its own cache, and the model's products with
+weights when they are all that MLX computes; and of the median step the time in which MLX computes
+nothing. A step is vLLM's `EngineCore` one: its server makes texts of tokens in another process.
 """
 
 from __future__ import annotations
@@ -147,9 +147,9 @@ def profile(given: argparse.Namespace, python: Path) -> None:
         subprocess.run([python, "-c", PROFILE, *told], env=env, check=True)
 
 
-# The model's products alone are timed after every other step, and those steps' times are not used:
-# the products of the next one find other things in the caches. MLX computes from the first time that
-# it is given something in a step until the last time that it is waited for.
+# The model's products alone are timed after every other step, and the time of such a step is not
+# used: both find in the caches what the other left. MLX computes from the first time that it is
+# given something in a step until the last time that it is waited for.
 PROFILE = """
 import sys, time
 from statistics import median
