@@ -20,7 +20,7 @@ from conformance.api import expect
 from conformance.api.wrong import production
 from conformance.api.wrong.operations import Case
 from conformance.api.wrong.production import Duty
-from conformance.api.wrong.sending import Sender, said, shown
+from conformance.api.wrong.sending import Sender, body_answered, said, shown
 from conformance.api.wrong.values import CLASSES, Json
 from conformance.outcomes import Failed, Judgement
 from conformance.targets.client import Response, TransportFailure
@@ -104,7 +104,7 @@ def answered_properly(response: Response, duty: Duty, *, what: str, kind: str) -
         expect.refused(response, what=what, cause=_CAUSES[kind])
     if status == 200 or (status >= 500 and status != 501 and duty is Duty.SURVIVE):
         return
-    expect.refused(response, what=what, statuses=expect.REFUSALS)
+    body_answered(response)
 
 
 _CAUSES = {

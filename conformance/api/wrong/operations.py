@@ -62,7 +62,7 @@ class Case:
     @property
     def is_common(self) -> bool:
         """Whether it is of a field that most requests have."""
-        return self.field in _COMMON.get(self.operation, ())
+        return self.field in COMMON.get(self.operation, ())
 
 
 def _chat(prompts: Prompts) -> Body:
@@ -115,7 +115,7 @@ def _user(text: str) -> list[Body]:
     return [{"role": "user", "content": text}]
 
 
-_COMMON = {
+COMMON = {
     "chat.completions.create": {
         "messages", "model", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop",
         "n", "stream",
@@ -124,6 +124,8 @@ _COMMON = {
         "stream"},
 }  # fmt: skip
 """The fields that most requests have, of the operations that every server has."""
+
+EVERYWHERE = frozenset(COMMON)
 
 
 @cache

@@ -9,9 +9,9 @@ from conformance.api import expect
 from conformance.api.ask import Ask
 from conformance.api.invalid import REFUSAL_TIMEOUT_S
 from conformance.api.prompts import Prompts
-from conformance.api.wrong.operations import WITH, Body, Operation
+from conformance.api.wrong.operations import EVERYWHERE, WITH, Body, Operation
 from conformance.api.wrong.values import LEFT_OUT, Json
-from conformance.outcomes import Failed, Unsupported
+from conformance.outcomes import Absent, Failed, Unsupported
 from conformance.targets.client import Response
 
 NOT_SERVED = frozenset({404, 405, 501})
@@ -22,24 +22,21 @@ class Sender:
 
     def __init__(self, ask: Ask, prompts: Prompts, operation: Operation) -> None:
         self._ask, self.operation = ask, operation
-        self._right: Body = {"model": ask.model, **operation.fields(prompts)}
+        self.body: Body = {"model": ask.model, **operation.fields(prompts)}
         path = operation.subject.path
         self._path = f"{ask.client.root}{path}" if operation.name.startswith("/") else path
 
     def right(self) -> Response:
-        """The right request."""
-        return self._send(self._right)
+        """The right request, whose body is `body`."""
+        return self.send(self.body)
 
     def wrong(self, field: str, value: Json) -> Response:
         """The right request with one field wrong, and with what that field needs."""
-        body = {**self._right, **WITH.get(field, {}), field: value}
-        return self._send({name: held for name, held in body.items() if held is not LEFT_OUT})
+        body = {**self.body, **WITH.get(field, {}), field: value}
+        return self.send({name: held for name, held in body.items() if held is not LEFT_OUT})
 
-    def body(self, body: Body) -> Response:
+    def send(self, body: Mapping[str, Json]) -> Response:
         """Any request."""
-        return self._send(body)
-
-    def _send(self, body: Mapping[str, Json]) -> Response:
         return self._ask.client.post(self._path, body, timeout_s=REFUSAL_TIMEOUT_S)
 
 
@@ -47,11 +44,12 @@ def said(response: Response, operation: Operation) -> object:
     """What the answer to the right request says.
 
     Raises:
-        Unsupported: the target does not serve the operation.
+        Unsupported, Absent: the target does not serve the operation, which it has to, or need not.
         Failed: no such answer.
     """
     if response.status in NOT_SERVED:
-        raise Unsupported(
+        judgement = Unsupported if operation.name in EVERYWHERE else Absent
+        raise judgement(
             f"The operation is not served: status {response.status}",
             expected="200",
             actual=f"{response.status} {response.exchange.response[:200]}",
@@ -64,6 +62,16 @@ def said(response: Response, operation: Operation) -> object:
         raise Failed(
             "The answer to a right request is not of its form", actual=response.exchange.response
         ) from None
+
+
+def body_answered(response: Response) -> None:
+    """A request that nobody knows the right answer to is answered, or refused honestly.
+
+    Raises:
+        Failed: a fault of the server's, or a refusal that is not well-formed.
+    """
+    if response.status != 200:
+        expect.refused(response, what="A wrong request", statuses=expect.REFUSALS)
 
 
 def shown(value: Json) -> str:
