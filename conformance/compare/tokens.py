@@ -33,9 +33,10 @@ class Tokenizer:
         except Exception as error:  # the library raises bare Exception
             raise SuiteError(f"No tokenizer can be read from {file}: {error}") from None
 
-    def encode(self, text: str) -> list[int]:
-        """Token ids of a prompt, with the special tokens that the checkpoint adds to one."""
-        ids: list[int] = self._fast.encode(text).ids
+    def encode(self, text: str, *, special: bool = True) -> list[int]:
+        """Token ids of a prompt, with the special tokens that the checkpoint adds to one if
+        `special`."""
+        ids: list[int] = self._fast.encode(text, add_special_tokens=special).ids
         return ids
 
     def decode(self, token_ids: list[int], *, specials: bool = False) -> str:
@@ -80,6 +81,11 @@ class Tokenizer:
     def special_ids(self) -> frozenset[int]:
         added = self._fast.get_added_tokens_decoder()
         return frozenset(id for id, token in added.items() if token.special)
+
+    @cached_property
+    def end_id(self) -> int | None:
+        """The token that ends an answer, if the configuration names it."""
+        return self.vocabulary.get(self._special_tokens.get("eos_token", ""))
 
     @cached_property
     def vocabulary(self) -> dict[str, int]:

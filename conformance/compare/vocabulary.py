@@ -106,3 +106,50 @@ def without_special_tokens(tokenizer: Tokenizer, text: str) -> None:
         raise Failed(
             "A special token is left in the answer", expected="text alone", actual=(found, text)
         )
+
+
+def end_token(tokenizer: Tokenizer) -> int:
+    """The token that ends an answer.
+
+    Raises:
+        Inconclusive: the tokenizer's configuration names none.
+    """
+    if tokenizer.end_id is None:
+        raise Inconclusive(
+            "The tokenizer's configuration names no `eos_token`: one that does would decide",
+            cause="The token that ends an answer is not known",
+        )
+    return tokenizer.end_id
+
+
+def first_of_its_kind(ids: list[int]) -> int:
+    """The place, from the third on, of a token that was not there before.
+
+    Raises:
+        Inconclusive: there is none.
+    """
+    for place in range(2, len(ids)):
+        if ids[place] not in ids[:place]:
+            return place
+    raise Inconclusive(
+        "The answer is too short, or repeats itself: another prompt would decide",
+        cause="The model's own answer does not allow the check",
+    )
+
+
+def rendered(tokenizer: Tokenizer, messages: Messages) -> str:
+    """The text of the rendered chat prompt. Raises as `chat_prompt`."""
+    chat_prompt(tokenizer, messages)
+    return tokenizer.render(messages)
+
+
+def two_words(tokenizer: Tokenizer) -> list[int]:
+    """Ids of two tokens that spell letters.
+
+    Raises:
+        Inconclusive: a few plain words have no two.
+    """
+    found = [id for id in plain_ids(tokenizer, "A B C D") if tokenizer.decode([id]).strip()]
+    if len(set(found)) < 2:
+        raise Inconclusive("The vocabulary has no two plain words: another model would decide")
+    return list(dict.fromkeys(found))[:2]

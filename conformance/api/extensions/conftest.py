@@ -1,0 +1,15 @@
+"""What requirements on vLLM's own parameters ask for."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.api.ask import Ask
+from conformance.api.extensions.ways import Ways
+from conformance.compare.tokens import Tokenizer
+
+
+@pytest.fixture
+def ways(ask: Ask, tokenizer: Tokenizer) -> Ways:
+    """Conversations, as chat and as the completion of their prompts."""
+    return Ways(ask, tokenizer)
