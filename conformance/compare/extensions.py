@@ -326,3 +326,15 @@ def carries_id(found: object, wanted: str) -> None:
     """An answer's id ends with the request's. Raises Silent."""
     if not isinstance(found, str) or not found.endswith(wanted):
         raise Silent("`request_id` is accepted and ignored", expected=f"…{wanted}", actual=found)
+
+
+def beginning(answer: str) -> str:
+    """The answer's first two words: a model that is given them goes on with a space.
+
+    Raises:
+        Inconclusive: the answer has fewer than four words.
+    """
+    words = answer.split(" ")
+    if len(words) < 4 or "" in words:
+        raise unsuitable("The answer has too few words to be begun")
+    return " ".join(words[:2])

@@ -153,3 +153,49 @@ def two_words(tokenizer: Tokenizer) -> list[int]:
     if len(set(found)) < 2:
         raise Inconclusive("The vocabulary has no two plain words: another model would decide")
     return list(dict.fromkeys(found))[:2]
+
+
+def bare_prompt(tokenizer: Tokenizer, messages: Messages) -> list[int]:
+    """Token ids of the rendered chat without the beginning of an answer.
+
+    Raises:
+        Inconclusive: the template begins no answer, or refuses the messages.
+    """
+    whole = chat_prompt(tokenizer, messages)
+    bare = tokenizer.encode(tokenizer.render(messages, answer=False), special=False)
+    if len(bare) >= len(whole):
+        raise Inconclusive(
+            "The model's chat template begins no answer: another model would decide",
+            cause="The model's chat template does not allow the check",
+        )
+    return bare
+
+
+def with_and_without_special(tokenizer: Tokenizer, way: str, messages: Messages) -> tuple[int, int]:
+    """Tokens of the rendered chat with and without the tokenizer's own special tokens.
+
+    Raises:
+        Inconclusive: it adds none.
+    """
+    text = rendered(tokenizer, messages)
+    counts = len(tokenizer.encode(text)), len(tokenizer.encode(text, special=False))
+    if counts[0] == counts[1]:
+        raise Inconclusive(
+            "The tokenizer adds no special tokens: one that does would decide",
+            cause="The model's tokenizer does not allow the check",
+        )
+    return counts
+
+
+def verbatim(text: str) -> str:
+    """A chat template that gives this text."""
+    return "{% raw %}" + text + "{% endraw %}"
+
+
+def template_without(tokenizer: Tokenizer, variable: str) -> None:
+    """The chat template does not name the variable. Raises Inconclusive."""
+    if variable in tokenizer.template_source:
+        raise Inconclusive(
+            f"The model's chat template reads `{variable}`: one that does not would decide",
+            cause="The model's chat template does not allow the check",
+        )
