@@ -294,7 +294,7 @@ def as_ids(names: Sequence[str], tokens: Sequence[int]) -> None:
         raise Failed("The tokens are others", expected=wanted, actual=list(names))
 
 
-def ids_given(parameter: str, found: object, wanted: Sequence[int], what: str) -> None:
+def ids_given(parameter: str, found: object, wanted: Sequence[int | str], what: str) -> None:
     """Token ids that were asked for.
 
     Raises:

@@ -199,3 +199,52 @@ def template_without(tokenizer: Tokenizer, variable: str) -> None:
             f"The model's chat template reads `{variable}`: one that does not would decide",
             cause="The model's chat template does not allow the check",
         )
+
+
+def few_of_each_kind(tokenizer: Tokenizer) -> list[int]:
+    """Ids of a few words, and of a special token if there is one."""
+    return [*plain_ids(tokenizer, "Hello wörld!"), *sorted(tokenizer.special_ids)[:1]]
+
+
+def known_length(length: int | None) -> int:
+    """The context length. Raises Inconclusive where nobody says it."""
+    if length is None:
+        raise Inconclusive(
+            "The context length is not known: --max-model-len N, or `max_model_len` in the list of "
+            "models, would decide",
+            cause="The server does not say its context length",
+        )
+    return length
+
+
+def spellings(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
+    """Tokens as the vocabulary spells them."""
+    by_id = {id: token for token, id in tokenizer.vocabulary.items()}
+    return [by_id[id] for id in ids]
+
+
+def grown(parameter: str, before: int, after: int) -> None:
+    """The prompt is longer with a parameter than without. Raises Silent."""
+    if after <= before:
+        raise Silent(
+            f"`{parameter}` is accepted and does not reach the prompt",
+            expected=f"more than {before} tokens",
+            actual=f"{after} tokens",
+        )
+
+
+def told(tokenizer: Tokenizer, messages: Messages, **variables: Any) -> list[int]:
+    """Token ids of the chat, rendered with variables of the template.
+
+    Raises:
+        Inconclusive: they change nothing.
+    """
+    plain = chat_prompt(tokenizer, messages)
+    found = tokenizer.encode(tokenizer.render(messages, **variables), special=False)
+    if found == plain:
+        raise Inconclusive(
+            f"The model's chat template does not read {', '.join(variables)}: one that does would "
+            "decide",
+            cause="The model's chat template does not allow the check",
+        )
+    return found
