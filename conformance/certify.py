@@ -265,6 +265,7 @@ def _target(
             model_name=model_name,
             run_dir=folder.path,
             python=options.backend_python,
+            profile=options.profile,
             progress=progress,
         )
     )

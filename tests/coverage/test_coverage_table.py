@@ -178,7 +178,7 @@ def test_the_table_as_json(told):
     found = json.loads(told("coverage", "--json"))["operations"]
     rows = {each["name"]: {row["parameter"]: row for row in each["rows"]} for each in found}
     assert "api/chat/stop-unmatched" in rows[CHAT]["stop"]["honoured"]["requirements"]
-    assert rows["/v1/realtime"]["-"]["state"] == "open"
+    assert rows["/v1/realtime"][None]["state"] == "open"
 
 
 @pytest.mark.parametrize("name", ["coverage", "requirements"])
