@@ -28,6 +28,12 @@ WHOLE = "-"
 AREAS = {
     "api/chat/": "chat.completions.create",
     "api/completions/": "completions.create",
+    "api/embeddings/": "embeddings.create",
+    "api/embed/": "/v2/embed",
+    "api/pooling/": "/pooling",
+    "api/score/": "/score",
+    "api/rerank/": "/rerank",
+    "api/classify/": "/classify",
 }
 """Areas of requirements that are all on one operation. One that names nothing covers its whole."""
 
