@@ -28,6 +28,7 @@ class Api:
         self.engine, self.fault = engine, fault
         self.serving = 0
         self.seen: set[tuple[int, ...]] = set()
+        self.last: list[int] = []
 
     def models(self) -> Body:
         about = {"id": NAME, "object": "model", "created": 0, "owned_by": "maccord"}
@@ -81,8 +82,8 @@ class Api:
         if body.get("thinking_token_budget") or body.get("prompt_embeds"):
             raise Refused("The server was not started for it.")
         prompts = self.prompts(body)
-        if self.fault.reverses:
-            prompts = prompts[::-1]
+        if self.fault.sorts:
+            prompts = sorted(prompts, key=len)
         self.serving += 1
         try:
             together = [
@@ -101,13 +102,15 @@ class Api:
         """The prompt that the model gets."""
         stale = self.fault.stale and tuple(prompt) in self.seen
         self.seen.add(tuple(prompt))
-        return prompt[1:] if stale or (self.fault.leaks and self.serving > 2) else prompt
+        stranger, self.last = self.last, prompt
+        if self.fault.leaks and self.serving > 1:
+            return stranger
+        return prompt[:-2] if stale else prompt
 
     def batch(self, body: Body) -> Body:
         """Several conversations in one request."""
         if self.fault.batch_ignores:
             body = {name: value for name, value in body.items() if name in self.fault.kept}
-            body |= {"max_tokens": 8, "temperature": 0}
         single = [{**body, "messages": messages} for messages in body["messages"]]
         whole = [self.answer("chat", each) for each in single]
         found = whole[0] if isinstance(whole[0], dict) else {}
@@ -116,7 +119,7 @@ class Api:
             for number, each in enumerate(whole)
             if isinstance(each, dict)
         ]
-        if self.fault.reverses:
+        if self.fault.sorts:
             choices = [{**each, "index": len(choices) - 1 - each["index"]} for each in choices]
         usage = {
             name: sum(each["usage"][name] for each in whole if isinstance(each, dict))
@@ -204,7 +207,7 @@ class Api:
             for begin, end in spans:
                 text = "".join(answer.pieces[begin:end])
                 last = (begin, end) == spans[-1]
-                if self.fault.tears and last:
+                if self.fault.tears and begin <= len(answer.ids) - 2 < end:
                     text = ""
                 choice: Body = {"index": index, "finish_reason": None}
                 choice |= {"delta": {"content": text}} if route == "chat" else {"text": text}

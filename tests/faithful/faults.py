@@ -20,13 +20,13 @@ class Fault:
         kept: fields that are heeded all the same.
         order: of the sampler's steps.
         one_seed: all choices of a request are drawn with its own seed.
-        tears: a stream loses its last piece of text.
-        leaks: a request that comes while others are served is answered from another prompt.
-        stale: a prompt that was seen before is answered with its last token left out.
+        tears: a stream loses a piece of text near its end.
+        leaks: a request that comes while others are served is answered as the one before it.
+        stale: a prompt that was seen before is answered without its last tokens.
         retokenises: token ids are decoded, stripped and encoded again.
         off_by_one: logprobs of a prompt stand one token too early.
         miscounts: usage counts characters.
-        reverses: several prompts are answered in reverse.
+        sorts: several prompts are answered by their length; the chats of a batch, last first.
         batch_ignores: what is heeded of a chat is not of a batch of chats, but for `kept`.
     """
 
@@ -40,7 +40,7 @@ class Fault:
     retokenises: bool = False
     off_by_one: bool = False
     miscounts: bool = False
-    reverses: bool = False
+    sorts: bool = False
     batch_ignores: bool = False
 
     def heeded(self, body: Body) -> Body:
@@ -75,6 +75,6 @@ MODES = {
     "retokenises": Fault(retokenises=True),
     "off-by-one": Fault(off_by_one=True),
     "miscounts": Fault(miscounts=True),
-    "reverses": Fault(reverses=True),
+    "sorts": Fault(sorts=True),
     "batch-ignores": Fault(batch_ignores=True, kept=BASIC - {"logprobs", "top_logprobs"}),
 }  # fmt: skip
