@@ -53,7 +53,10 @@ def test_like_chat(ask: Ask, responses: Responses, prompts: Prompts) -> None:
 
     Programs move from one operation to the other and expect the same model behind both.
     """
-    response, chat = responses.say(prompts.words), answers.chat(ask.chat(prompts.words))
+    response, chat = (
+        responses.say(prompts.words),
+        answers.chat(ask.chat(prompts.words, max_tokens=16)),
+    )
     judging.like_chat(response, chat)
 
 
