@@ -42,8 +42,23 @@ class Wrong(Exception):
         self.status, self.message = status, message
 
 
+def _key(messages: list[Body], tools: object) -> str:
+    """A conversation as it is known by heart: whatever the ids of its calls are."""
+    ids: dict[str, int] = {}
+    told = []
+    for message in messages:
+        calls = []
+        for call in message.get("tool_calls", []):
+            ids[call["id"]] = len(ids)
+            function = call["function"]
+            calls.append([function["name"], json.loads(function["arguments"])])
+        result = ids.get(message.get("tool_call_id", ""))
+        told.append([message["role"], message["content"], calls, result])
+    return json.dumps([told, bool(tools)], sort_keys=True)
+
+
 _SCRIPTS = {
-    json.dumps([_plain["messages"], bool(_plain.get("tools"))], sort_keys=True): _plain
+    _key(_plain["messages"], _plain.get("tools")): _plain
     for _plain in description()["scripts"]
     if "messages" in _plain and _plain.get("chat_template_kwargs", {}).get("enable_thinking", True)
 }
@@ -65,7 +80,7 @@ def answer(body: Body) -> Turn:
     if body.get("continue"):
         prompt = prompt[:-2]  # the end of the last message, and the begin of the next
     limit = body.get("max_tokens") or 256
-    known = _SCRIPTS.get(json.dumps([messages, bool(body.get("tools"))], sort_keys=True))
+    known = _SCRIPTS.get(_key(messages, body.get("tools")))
     if known and not _constrained(body) and body.get("tool_choice") in (None, "auto"):
         turn = _by_heart(known, body)
         if body.get("thinks") is not False and len(prompt) <= CONTEXT:
