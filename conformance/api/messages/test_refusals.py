@@ -122,6 +122,7 @@ def test_too_long(messages: MessagesApi, target: ServerTarget) -> None:
 
     Agents then cut it themselves; one that is cut without a word loses its instructions.
     """
+    messages.say(GREETING)
     asked = invalid.too_long(invalid.context_length(target))
     reading.refused(wrong(messages, {"messages": asked}), what="A conversation that is too long")
 

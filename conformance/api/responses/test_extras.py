@@ -118,6 +118,7 @@ def test_truncation_auto(responses: Responses, target: ServerTarget) -> None:
 
     Long chats then go on, without their beginning.
     """
+    responses.say(GREETING)
     limit = invalid.context_length(target)
     said = responses.say(invalid.too_long(limit), truncation="auto", max_output_tokens=1)
     changes.fits(said, limit)

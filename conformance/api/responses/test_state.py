@@ -67,6 +67,7 @@ def test_retrieve_unknown(responses: Responses) -> None:
 
     A program that has the wrong id must not go on with nothing, or with another's text.
     """
+    responses.say(GREETING)  # where the API is not served at all, this says so
     state.unknown(responses.retrieve(NOBODY), "The id of no response")
 
 
@@ -82,6 +83,7 @@ def test_cancel_unknown(responses: Responses) -> None:
 
     Otherwise a program believes that it stopped something.
     """
+    responses.say(GREETING)
     state.unknown(responses.cancel(NOBODY), "Cancelling the id of no response")
 
 
@@ -98,7 +100,7 @@ def test_previous_unknown(responses: Responses) -> None:
     An assistant that has forgotten the conversation without a word answers all the same, and wrong.
     """
     body = {"model": responses.model, "input": GREETING, "max_output_tokens": 1}
-    responses.say(GREETING)  # where the API is not served at all, this says so
+    responses.say(GREETING)
     refused = responses.client.post("/responses", {**body, "previous_response_id": NOBODY})
     what = "A `previous_response_id` that nobody has"
     expect.refused(refused, what=what, statuses=(400, 404))
