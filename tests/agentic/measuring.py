@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -19,6 +21,7 @@ from conformance.api.prompts import GENERAL
 from conformance.api.responses.asking import Responses
 from conformance.api.structured.asking import GENERAL as QUESTION
 from conformance.api.tools.errands import errand
+from conformance.coverage.claims import WHOLE, Claim
 from conformance.outcomes import Judgement, Outcome
 from conformance.requirements import stated_by
 from conformance.targets.server import ServerTarget
@@ -27,6 +30,15 @@ from tests.agentic.server import Fault, MemoryServer
 from tests.misbehaving.canned import IDS, VOCABULARY, tokenize
 
 Case = tuple[Callable[..., None], dict[str, Any]]
+
+OPERATIONS = {
+    "responses.create": "POST /responses$",
+    "responses.retrieve": r"GET /responses/[^/]+$",
+    "responses.cancel": r"POST /responses/[^/]+/cancel$",
+    "/v1/messages": "POST /messages$",
+    "/v1/messages/count_tokens": "POST /messages/count_tokens$",
+}
+"""What is asked for each operation that the requirements claim to cover."""
 
 
 class CannedTokenizer:
@@ -60,10 +72,33 @@ def requirements(*modules: ModuleType) -> dict[str, Case]:
     return found
 
 
-def outcome(case: Case, fault: Fault) -> str:
+def claims(*modules: ModuleType) -> dict[str, list[Claim]]:
+    """What each requirement says that it covers, whatever it refuses."""
+    found = {}
+    for id, (function, arguments) in requirements(*modules).items():
+        (mark,) = (each for each in function.pytestmark if each.name == "requirement")  # type: ignore[attr-defined]
+        case = id.partition("[")[2].removesuffix("]")
+        found[id] = [Claim.read(text) for text in mark.args[1].of(case, arguments)]
+    return found
+
+
+def sends(case: Case, claim: Claim) -> bool:
+    """Whether a requirement really asks for the operation, with the parameter."""
+    server = MemoryServer()
+    outcome(case, Fault(), server)
+    for asked, fields in server.asked:
+        path, _, query = asked.partition("?")
+        if re.match(OPERATIONS[claim.operation], path):
+            named = {*fields, *parse_qs(query), *(["response_id"] if "s/" in path else [])}
+            if claim.parameter == WHOLE or claim.parameter in named:
+                return True
+    return False
+
+
+def outcome(case: Case, fault: Fault, on: MemoryServer | None = None) -> str:
     """What a requirement comes to on a server with this fault."""
     function, arguments = case
-    server: Any = MemoryServer(fault)
+    server: Any = on or MemoryServer(fault)
     given = {
         "ask": Ask(server, "canned"),
         "responses": Responses(server, "canned", Once()),

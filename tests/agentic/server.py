@@ -48,6 +48,7 @@ class MemoryServer:
 
     def __init__(self, fault: Fault = Fault()) -> None:
         self.fault, self.exchanges, self._store = fault, list[Exchange](), Store()
+        self.asked: list[tuple[str, set[str]]] = []
 
     def get(self, path: str, **options: Any) -> Response:
         return self.request("GET", path)
@@ -56,6 +57,7 @@ class MemoryServer:
         return self.request("POST", path, json=json)
 
     def request(self, method: str, path: str, *, json: Any = None, **options: Any) -> Response:
+        self.asked.append((f"{method} {path}", set(json or {})))
         request = self.fault.request(copy.deepcopy(json or {}))
         request["number"] = len(self.exchanges)
         try:

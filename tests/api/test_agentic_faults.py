@@ -22,14 +22,15 @@ from conformance.api.responses import (
 )
 from tests.agentic.faults_messages import MESSAGES
 from tests.agentic.faults_responses import RESPONSES
-from tests.agentic.measuring import outcome, requirements
+from tests.agentic.measuring import claims, outcome, requirements, sends
 from tests.agentic.server import Fault
 
-FOUND = requirements(
+MODULES = (
     test_create, test_extras, test_input, test_reasoning, test_sampling, test_state, test_stream,
     test_text, test_tools,
     messages_create, test_count, test_refusals, messages_stream, messages_tools,
 )  # fmt: skip
+FOUND = requirements(*MODULES)
 TABLE = {f"responses-{name}": fault for name, fault in RESPONSES.items()} | {
     f"messages-{name}": fault for name, fault in MESSAGES.items()
 }
@@ -64,3 +65,13 @@ def test_a_fault_is_caught(name):
 def test_each_requirement_is_broken_by_a_fault():
     broken = {id for _, wanted in TABLE.values() for id in wanted if wanted[id] != "PASS"}
     assert [id for id in FOUND if id not in broken and id not in NOT_CANNED] == []
+
+
+def test_what_a_requirement_covers_it_sends():
+    untrue = [
+        f"{id}: {claim}"
+        for id, covered in claims(*MODULES).items()
+        for claim in covered
+        if not sends(FOUND[id], claim)
+    ]
+    assert untrue == []

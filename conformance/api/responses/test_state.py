@@ -26,7 +26,7 @@ NEXT = "How far did you count?"
     SHOULD,
     source=f"OpenAI {RETRIEVE}: response_id; {STORE}",
     profiles=API,
-    honours=f"store; {RETRIEVE}:; {RETRIEVE}: response_id",
+    honours=f"{RETRIEVE}:; {RETRIEVE}: response_id",
 )
 def test_retrieve(responses: Responses) -> None:
     """A response that is kept SHOULD be given again as it was answered.
@@ -224,7 +224,11 @@ def test_background_not_stored(responses: Responses) -> None:
     SHOULD,
     source=f"OpenAI {RETRIEVE}: stream, starting_after; {STORE}",
     profiles=API,
-    honours=f"background, stream; {RETRIEVE}: stream, starting_after",
+    honours={
+        "all": f"background, stream; {RETRIEVE}: stream",
+        "after-first": f"background, stream; {RETRIEVE}: stream, starting_after",
+        "after-fourth": f"background, stream; {RETRIEVE}: stream, starting_after",
+    },
 )
 @pytest.mark.parametrize("after", [-1, 0, 3], ids=["all", "after-first", "after-fourth"])
 def test_background_stream(responses: Responses, prompts: Prompts, after: int) -> None:
