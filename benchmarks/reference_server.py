@@ -9,9 +9,10 @@ same machine. Every prompt is another one, so that no cache of prefixes helps. A
 tokens per second from the first request to the last answer, prefill included; the ratio is that of
 the totals of all rounds.
 
-`--profile` runs the engine alone, in one process: how long the shortest step of decode takes, and
-its products with weights when they are all that MLX computes; and of the median step the time in
-which MLX computes nothing, and the CPU time that Python takes in it.
+`--profile` runs the engine alone, in one process. It says how long the shortest step of decode
+takes beside the same step of mlx-lm's model with its own cache, and the model's products with
+weights when they are all that MLX computes; and of the median step the time in which MLX computes
+nothing. A step is vLLM's `EngineCore` one: its server makes texts of tokens in another process.
 """
 
 from __future__ import annotations
@@ -146,27 +147,33 @@ def profile(given: argparse.Namespace, python: Path) -> None:
         subprocess.run([python, "-c", PROFILE, *told], env=env, check=True)
 
 
-# Steps of decode and the model's products alone are timed in turns. MLX computes from the first
-# time that it is given something in a step until the last time that it is waited for.
+# The model's products alone are timed after every other step, and the time of such a step is not
+# used: both find in the caches what the other left. MLX computes from the first time that it is
+# given something in a step until the last time that it is waited for.
 PROFILE = """
 import sys, time
 from statistics import median
 from vllm import LLM, SamplingParams
 import mlx.core as mx, mlx.nn as nn, numpy as np
+from mlx_lm.models.cache import make_prompt_cache
+from mlx_lm.utils import load_model
+from pathlib import Path
+from reference.model_runner import checkpoint
 from reference.model_runner.layers import parts
 
 model, size, tokens, *streams = sys.argv[1], *map(int, sys.argv[2:])
 llm = LLM(model, dtype="float32", max_model_len=size + tokens, max_num_seqs=max(streams))
 engine = llm.llm_engine
-runner = engine.engine_core.engine_core.model_executor.driver_worker.worker.model_runner
-mlx = runner.model.mlx
+core = engine.engine_core
+mlx = core.engine_core.model_executor.driver_worker.worker.model_runner.model.mlx
 weights = [part.weight for part in parts(mlx.layers) if isinstance(part, nn.Linear)]
 weights.append(mlx.layers.embed_tokens.weight)
-begun, computing = None, 0.0
-given_to, waited_for = mx.async_eval, mx.eval
-
-def now():
-    return np.array([time.perf_counter(), time.thread_time()])
+config = checkpoint.for_mlx_lm(checkpoint.read(Path(model)))
+own, _ = load_model(Path(model), model_config=config)
+own.set_dtype(mx.float32)
+now = time.perf_counter
+begun, computing, took = None, 0.0, 0.0
+given_to, waited_for, get_output = mx.async_eval, mx.eval, core.get_output
 
 def async_eval(*arrays):
     global begun
@@ -179,31 +186,45 @@ def evaluated(*arrays):
     waited_for(*arrays)
     computing, begun = computing + now() - start, None
 
-mx.async_eval, mx.eval = async_eval, evaluated
-HOW = min, min, median, median
+def output():
+    global took, computing
+    computing, start = 0.0, now()
+    found = get_output()
+    took = now() - start
+    return found
+
+def timed(arrays):
+    start = now()
+    waited_for(arrays)
+    return now() - start
+
+mx.async_eval, mx.eval, core.get_output = async_eval, evaluated, output
 rng = np.random.default_rng(0)
-print("| streams | prompt | step, ms | products, ms | of the step | outside of MLX, ms | CPU, ms |")
+print("| streams | prompt | step, ms | mlx-lm's model, ms | products, ms | of the step | "
+      "outside of MLX, ms |")
 print("|---|---|---|---|---|---|---|", flush=True)
 for count in streams:
-    for n in range(count):
-        ids = rng.integers(20, 40000, size=size).tolist()
+    prompts = rng.integers(20, 40000, size=(count, size))
+    for n, ids in enumerate(prompts.tolist()):
         asked = SamplingParams(temperature=0, max_tokens=tokens, ignore_eos=True)
         engine.add_request(f"{count}-{n}", {"prompt_token_ids": ids}, asked)
     rows = {w.shape[1]: mx.random.normal((count, w.shape[1])) for w in weights}
     waited_for(list(rows.values()))
-    found = []
+    steps, products = [], []
     while engine.has_unfinished_requests():
-        computing, start = 0.0, now()
-        outputs = engine.step()
-        step = now() - start
-        start = now()
-        waited_for([rows[w.shape[1]] @ w.T for w in weights])
-        found.append((len(outputs), step[0], (now() - start)[0], *(step - computing)))
-    # The last one ends the requests; those before all are decoding write one token of each.
-    steps = [rest for number, *rest in found[1:-1] if number == count][-tokens + 2:]
-    step, products, outside, own = (1e3 * how(column) for how, column in zip(HOW, zip(*steps)))
-    print(f"| {count} | {size} | {step:.1f} | {products:.1f} | {products / step:.0%} | "
-          f"{outside:.2f} | {own:.2f} |", flush=True)
+        decode = len(engine.step()) == count
+        if decode and len(products) < len(steps):
+            products.append(timed([rows[w.shape[1]] @ w.T for w in weights]))
+        elif decode:
+            steps.append((took, took - computing))
+    cache = make_prompt_cache(own)
+    waited_for(own(mx.array(prompts), cache=cache))
+    theirs = [timed(own(mx.array(prompts[:, :1]), cache=cache)) for _ in range(tokens)]
+    # The first steps still have prompts in them, the last one ends the requests.
+    step, outside = min(took for took, _ in steps[2:-1]), median(rest for _, rest in steps[2:-1])
+    rest = f"{min(products) / step:.0%} | {1e3 * outside:.2f}"
+    columns = (f"{1e3 * each:.1f}" for each in (step, min(theirs), min(products)))
+    print(f"| {count} | {size} | {' | '.join(columns)} | {rest} |", flush=True)
 """
 
 

@@ -92,14 +92,18 @@ def take_up(options: Options, folder: RunFolder, now: dict[str, Any]) -> list[st
     ]
 
 
-def holds_now(results: Iterable[Result]) -> str | None:
-    """Why a run over what fell short is no certificate; None where some still falls short."""
+def holds_now(results: Iterable[Result], measured: str) -> str | None:
+    """Why a run over a part is no certificate; None where some of it falls short.
+
+    Args:
+        measured: that part, in words.
+    """
     found = list(results)
     if any(_fell_short(result) for result in found):
         return None
     return (
-        f"only what fell short before was measured; all {len(found)} hold now, and a run of the "
-        "whole profile would certify."
+        f"only {measured} was measured; all {len(found)} hold now, and a run of the whole profile "
+        "would certify."
     )
 
 

@@ -160,8 +160,9 @@ class Certification:
                 self.folder.record(planned.unmeasured("A worker of the suite crashed on it"))
 
     def finish(self, *, interrupted: bool) -> int:
-        """Judge, write the report where one was asked for, and return the exit code.
+        """Judge, write the report where one was asked for, and return pytest's exit code.
 
+        It is the verdict's, and 0 where all that was chosen of a profile holds.
         A planned requirement without a result is an ERROR: it never leaves the denominator.
         """
         finished, self.interrupted = time.time(), interrupted
@@ -174,12 +175,13 @@ class Certification:
         complete = not interrupted and len(planned) == sum(p.id in measured for p in planned)
         lost = self.folder.lost()
         reason = f"{lost}." if lost else None if complete else "the run was interrupted."
-        if self.options.since_failed and reason is None:
-            complete, reason = False, again.holds_now(results)
+        part = "what fell short before" if self.options.since_failed else self.folder.part()
+        holds = again.holds_now(results, part) if part and reason is None else None
+        complete = complete and not part
         verdict = judge(
             [(result.level, result.outcome) for result in results],
             expected_total=len(results),
-            void=reason,
+            void=holds or reason,
         )
         void = verdict.exit_code == 2
         self.certificate = report.Certificate(
@@ -208,7 +210,7 @@ class Certification:
         )
         if self.options.report:
             self.files = write_report(self.certificate, self.options.report)
-        return verdict.exit_code
+        return 0 if holds else verdict.exit_code
 
     def close(self) -> None:
         """End a server that was started for this run."""
@@ -271,6 +273,7 @@ def _target(
             model_name=model_name,
             run_dir=folder.path,
             python=options.backend_python,
+            profile=options.profile,
             progress=progress,
         )
     )

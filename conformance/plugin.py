@@ -23,7 +23,7 @@ from conformance.certify import Certification
 from conformance.compare.tokens import Tokenizer
 from conformance.evidence import Result
 from conformance.judging import judge_call
-from conformance.kinds import is_of_tasks, kind_of
+from conformance.kinds import Kind, is_of_tasks, kind_of
 from conformance.known_failures import KnownFailuresError
 from conformance.options import Options
 from conformance.outcomes import Inconclusive, Outcome, SuiteError, counts_against
@@ -142,6 +142,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             return  # a run that is resumed
         found = ((item.nodeid, _stated(item)) for item in session.items)
         state.folder.set_planned([Planned(nodeid, stated) for nodeid, stated in found if stated])
+        if part := _part(session.config, kind_of(state.target)):
+            state.folder.set_part(part)
 
 
 # What a requirement asks for -------------------------------------------------------------------
@@ -378,6 +380,22 @@ def _begin(config: pytest.Config) -> Certification | None:
 def _collects_the_suite(config: pytest.Config) -> bool:
     folders = (Path(config.invocation_params.dir) / arg.split("::")[0] for arg in config.args)
     return any(SUITE_FOLDER in (folder.resolve(), *folder.resolve().parents) for folder in folders)
+
+
+def _part(config: pytest.Config, kind: Kind) -> str | None:
+    """What a person chose of the profile, in words; None where it is the whole.
+
+    Without a profile a folder of the suite counts as a whole of its own.
+    """
+    option = config.option
+    if option.keyword or option.markexpr or option.deselect:
+        return "what -k, -m or --deselect left"
+    folders = [(Path(config.invocation_params.dir) / arg).resolve() for arg in config.args]
+    parts = {part: SUITE_FOLDER / part for part in kind.parts}
+    held = {name for name, part in parts.items() if {part, *part.parents}.intersection(folders)}
+    beside = [f for f in folders if any(part in f.parents for part in parts.values())]
+    whole = held == set(parts) if option.profile else held and not beside
+    return None if whole else "what was named"
 
 
 def _is_first_worker(config: pytest.Config) -> bool:

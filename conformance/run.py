@@ -68,6 +68,7 @@ class RunFolder:
         self.settle()
         stale = (
             self.results_file, self._parities, self._footprints, self._planned, self._about,
+            self._part,
             *self.path.glob("shared-*"),
         )  # fmt: skip
         for file in stale:
@@ -173,6 +174,14 @@ class RunFolder:
             return []
         return [Planned.from_json(each) for each in json.loads(self._planned.read_text())]
 
+    def set_part(self, part: str) -> None:
+        """Note, in words, the part of the profile to which this run is confined."""
+        self._part.write_text(part)
+
+    def part(self) -> str | None:
+        """The part of the profile to which this run is confined; None for the whole."""
+        return self._part.read_text() if self._part.is_file() else None
+
     def set_lost(self, reason: str) -> None:
         """Tell every worker that the target answers nothing any more. The first reason stays."""
         with suppress(FileExistsError), self._lost.open("x") as file:
@@ -230,6 +239,10 @@ class RunFolder:
     @property
     def _planned(self) -> Path:
         return self.path / "planned.json"
+
+    @property
+    def _part(self) -> Path:
+        return self.path / "part"
 
     @property
     def _about(self) -> Path:

@@ -28,6 +28,8 @@ WHOLE = "-"
 AREAS = {
     "api/chat/": "chat.completions.create",
     "api/completions/": "completions.create",
+    "api/messages/": "/v1/messages",
+    "api/responses/": "responses.create",
     "api/embeddings/": "embeddings.create",
     "api/embed/": "/v2/embed",
     "api/pooling/": "/pooling",

@@ -131,6 +131,7 @@ def started(
     run_dir: Path,
     port: int | None = None,
     python: Path | None = None,
+    profile: str | None = None,
     arguments: Sequence[str] = (),
     progress: Progress = quiet,
 ) -> Iterator[StartedServer]:
@@ -142,6 +143,7 @@ def started(
         run_dir: where the server's log goes, as `<backend>.log`, and its scratch folder.
         port: by default a free one.
         python: an interpreter that already has the backend.
+        profile: what it is started for.
         arguments: added to the command.
 
     Raises:
@@ -169,7 +171,7 @@ def started(
         "scratch": str(scratch.resolve()),
         "maccord": str(MACCORD),
     }
-    parts = recipe.start.command_for(model_name)
+    parts = recipe.start.command_for(model_name, profile)
     command = (*(_fill(part, values) for part in parts), *arguments)
     managed = recipe.install.how == "venv"
     env = clean_environment(interpreter) if managed else dict(os.environ)

@@ -39,6 +39,9 @@ class PagedLayer:
 
         What is returned is not read: attention over it is `attend`.
         """
+        if self._index == 0:
+            # MLX computes while Python finds what the step's attention reads.
+            mx.async_eval(keys, values)  # type: ignore[no-untyped-call]
         self._pool.write(self._index, self._step.places, keys[:, :, 0], values[:, :, 0])
         return keys, values
 

@@ -72,6 +72,7 @@ class EngineRunner(CPUModelRunner):  # type: ignore[misc]
         torch.set_num_threads(1)  # PyTorch has little to do here, and would wait for MLX's cores
         # Called when the engine ends; PyTorch has no accelerator here to ask.
         torch.accelerator.empty_host_cache = lambda: None
+        self.sampler.greedy_sample = greedy_sample
 
     def load_model(self, load_dummy_weights: bool = False) -> None:
         config = self.model_config
@@ -127,6 +128,11 @@ def compute_slot_mapping(
     rows = np.repeat(np.arange(num_reqs), np.diff(starts))
     blocks = table.block_table.np[rows, at // table.block_size]
     table.slot_mapping.np[: len(at)] = blocks * table.block_size + at % table.block_size
+
+
+def greedy_sample(logits: torch.Tensor) -> torch.Tensor:
+    """`Sampler.greedy_sample`, [num_rows]: PyTorch's argmax takes ten times as long on a CPU."""
+    return torch.from_numpy(logits.numpy().argmax(axis=-1))
 
 
 def to_torch(array: mx.array) -> torch.Tensor:

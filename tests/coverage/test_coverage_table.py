@@ -174,8 +174,16 @@ def told(all_stated, monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, arguments, catch_exceptions=False).stdout
 
 
-def test_the_table_as_json(told):
-    found = json.loads(told("coverage", "--json"))["operations"]
+@pytest.fixture
+def told_of_chat(all_stated, told, monkeypatch):
+    """As `told`, where there are no other requirements than those of `api/chat/`."""
+    of_chat = tuple(each for each in all_stated if each.id.startswith("api/chat/"))
+    monkeypatch.setattr(catalogue, "requirements", lambda: of_chat)
+    return told
+
+
+def test_the_table_as_json(told_of_chat):
+    found = json.loads(told_of_chat("coverage", "--json"))["operations"]
     rows = {each["name"]: {row["parameter"]: row for row in each["rows"]} for each in found}
     assert "api/chat/stop-unmatched" in rows[CHAT]["stop"]["honoured"]["requirements"]
     assert rows["/tokenize"]["prompt"]["state"] == "open"
@@ -186,6 +194,6 @@ def test_the_pages_are_what_the_command_prints(told, name):
     assert told(name, "--markdown") == (DOCS / f"{name}.md").read_text("utf-8")
 
 
-def test_the_table_in_the_terminal(told):
-    lines = [line.split() for line in told("coverage").splitlines()]
+def test_the_table_in_the_terminal(told_of_chat):
+    lines = [line.split() for line in told_of_chat("coverage").splitlines()]
     assert ["/detokenize", "3", "0", "0", "3", "0", "0", "0"] in lines

@@ -119,3 +119,22 @@ def test_only_what_fell_short_is_repeated(tmp_path: Path) -> None:
         third = certify(tmp_path, "--base-url", mended.base_url, "--since-failed")
     assert not third.certificate["verdict"]["certified"]
     assert {third.outcomes()[id] for id in short} == {"PASS"}, third.out
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        ["conformance/api/models", "-k", "list", "-n2"],
+        ["conformance/api/models", "--profile", "core"],
+        ["conformance/api/models/test_models.py"],
+    ],
+)
+def test_a_part_of_a_profile_is_no_certificate(tmp_path: Path, chosen: list[str]) -> None:
+    words = [sys.executable, "-m", "pytest", "-q", *chosen, "--report", str(tmp_path)]
+    with MisbehavingServer() as server:
+        words += ["--base-url", server.base_url]
+        done = subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    found = report.read(tmp_path / "certificate.json")
+    assert (done.returncode, found.complete, found.verdict.certified) == (0, False, False)
+    assert f"was measured; all {len(found.results)} hold now" in found.verdict.sentence
+    assert 0 < len(found.results) < 20
