@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from conformance.api import expect
 from conformance.api.vectors import Embedder, Vectors, table
@@ -26,7 +26,7 @@ class _PooledAnswer(BaseModel):
 class ByType(BaseModel):
     """The vectors of an answer of `/v2/embed`, in each form that was asked for."""
 
-    float: list[list[float]] | None = None
+    numbers: list[list[float]] | None = Field(default=None, alias="float")
     base64: list[str] | None = None
     binary: list[list[int]] | None = None
     ubinary: list[list[int]] | None = None
@@ -52,7 +52,7 @@ class Embedded(BaseModel):
     @property
     def vectors(self) -> Vectors:
         """As numbers, `[N, size]`. Raises Failed."""
-        return table(self.embeddings.float or [])
+        return table(self.embeddings.numbers or [])
 
 
 class Pooler(Embedder):

@@ -26,7 +26,7 @@ TOO_LONG = " a" * 300
     SHOULD,
     source="Cohere /v2/embed, as vLLM serves it",
     accepts="texts, model",
-    honours="texts, /v2/embed:",
+    honours="texts; /v2/embed:",
 )
 def test_create(pooler: Pooler) -> None:
     """The vectors SHOULD be those of /embeddings, in the order of the texts, which come back too.
@@ -76,7 +76,7 @@ def test_types(pooler: Pooler) -> None:
             expected="float, base64, binary, ubinary",
             actual=sorted(found.model_fields_set),
         )
-    numbers = np.array(found.float)[0]
+    numbers = np.array(found.numbers)[0]
     raw = np.frombuffer(base64.b64decode(found.base64[0]), dtype="<f4")
     bits = np.packbits(numbers >= 0)
     expect.same(raw.shape, numbers.shape, what="The size in base64")

@@ -24,7 +24,7 @@ CHAT = [{"role": "user", "content": "A cat sleeps."}]
     SHOULD,
     source="vLLM /pooling",
     accepts="input, model",
-    honours="input, /pooling:",
+    honours="input; /pooling:",
 )
 def test_create(pooler: Pooler) -> None:
     """Of an embedding model, /pooling SHOULD give the vectors that /embeddings gives, one a text.
