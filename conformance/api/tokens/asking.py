@@ -39,12 +39,12 @@ class Tokens:
     model: str
 
     def tokenize(self, **fields: Any) -> Tokenized:
-        """The tokens of a `prompt` or of `messages`. Raises as `optional.served` and `expect.ok`."""
+        """The tokens of a `prompt` or of `messages`. Raises as `served` and `ok`."""
         response = self.client.post(TOKENIZE, {"model": self.model, **fields})
         return _read(response, Tokenized, "/tokenize")
 
     def detokenize(self, tokens: list[int]) -> str:
-        """The text of tokens. Raises as `optional.served` and `expect.ok`."""
+        """The text of tokens. Raises as `served` and `ok`."""
         body = {"model": self.model, "tokens": tokens}
         return _read(self.client.post(DETOKENIZE, body), Detokenized, "/detokenize").prompt
 
