@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from conformance import catalogue
 from conformance.api import ignored
 from conformance.cli import app
-from conformance.coverage import differences
+from conformance.coverage import client, differences
 from conformance.coverage.claims import Claim, Claims
 from conformance.coverage.subjects import INFERENCE, subjects
 from conformance.coverage.table import NO_FIELD, NOT_SERVED, State, reasons, table
@@ -27,6 +27,9 @@ CHAT = "chat.completions.create"
 STATED = Requirement("api/chat/x", MUST, "It MUST.", "why", "s", ("api",))
 
 ON_NO_OPERATION = {
+    "api/transport/head",
+    "api/transport/no-credentials",
+    "api/transport/preflight",
     "api/transport/json-content-type[error]",
     "api/transport/unknown-route",
     "api/transport/unknown-route-json",
@@ -197,3 +200,8 @@ def test_the_pages_are_what_the_command_prints(told, name):
 def test_the_table_in_the_terminal(told_of_chat):
     lines = [line.split() for line in told_of_chat("coverage").splitlines()]
     assert ["/detokenize", "3", "0", "0", "3", "0", "0", "0"] in lines
+
+
+def test_one_operation_of_the_client_is_as_among_all():
+    by_name = {operation.name: operation for operation in client.operations().values()}
+    assert all(by_name[name] == client.named(name) for name in INFERENCE)
