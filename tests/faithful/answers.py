@@ -33,8 +33,10 @@ class Answer:
         return "".join(self.pieces)
 
 
-def generate(engine: Engine, body: dict[str, Any], prompt: list[int], fault: Fault) -> list[Answer]:
-    """All choices of one prompt."""
+def generate(
+    engine: Engine, body: dict[str, Any], prompt: list[int], fault: Fault, entropy: int
+) -> list[Answer]:
+    """All choices of one prompt; `entropy` decides those that have no seed."""
     count, seed = body.get("n") or 1, body.get("seed")
     if body.get("use_beam_search"):
         return beams(engine, prompt, count, limit(engine, body, prompt))
@@ -50,7 +52,7 @@ def generate(engine: Engine, body: dict[str, Any], prompt: list[int], fault: Fau
 
     found = []
     for number in range(count):
-        own = None if seed is None else seed + (0 if fault.one_seed else number)
+        own = [entropy, number] if seed is None else seed + (0 if fault.one_seed else number)
         found.append(_one(engine, body, prompt, np.random.default_rng(own), draw))
     return found
 

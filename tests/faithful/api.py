@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
+import threading
 import time
+import zlib
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,9 @@ from tests.faithful.faults import Fault
 
 Body = dict[str, Any]
 NAME = "scripted"
+SALT = 1
+"""Decides all draws: with some, a sound server leaves a case undecided, as chance has it."""
+
 _numbers = itertools.count(1)
 
 
@@ -27,12 +34,22 @@ class Api:
     def __init__(self, engine: Engine, fault: Fault) -> None:
         self.engine, self.fault = engine, fault
         self.serving = 0
+        self.times: Counter[bytes] = Counter()
+        self.lock = threading.Lock()
         self.seen: set[tuple[int, ...]] = set()
         self.last: list[int] = []
 
     def models(self) -> Body:
         about = {"id": NAME, "object": "model", "created": 0, "owned_by": "maccord"}
         return {"object": "list", "data": [{**about, "max_model_len": self.engine.context}]}
+
+    def _generated(self, body: Body, prompt: list[int]) -> list[Answer]:
+        """All choices of one prompt, drawn anew each time: the same in each run of the tests."""
+        asked = json.dumps([body, prompt], sort_keys=True).encode()
+        with self.lock:
+            self.times[asked] += 1
+            entropy = zlib.crc32(asked, SALT) + (self.times[asked] << 32)
+        return generate(self.engine, body, prompt, self.fault, entropy)
 
     # Prompts -----------------------------------------------------------------------------------
 
@@ -89,7 +106,7 @@ class Api:
             together = [
                 (prompt, answer)
                 for prompt in prompts
-                for answer in generate(self.engine, body, self._looked_at(prompt), self.fault)
+                for answer in self._generated(body, self._looked_at(prompt))
             ]
             time.sleep(0.002)  # so that requests meet
         finally:

@@ -13,6 +13,7 @@ Messages = list[dict[str, Any]]
 
 SAMPLED: dict[str, Any] = {"temperature": 1, "seed": 3}
 HOT: dict[str, Any] = {"temperature": 2, "seed": 3}
+DRAWS = 12
 BEGUN: dict[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
 
 
@@ -94,8 +95,13 @@ def effective(name: str, prompts: Prompts, tokenizer: Tokenizer, plain: str) -> 
 
 
 def conversations(name: str, prompts: Prompts, plain: str) -> list[Messages]:
-    """Two conversations; begun answers where these are to be gone on with."""
+    """Two conversations; begun answers where these are to be gone on with.
+
+    Where answers are drawn the second comes many times: one draw is what it has to be by chance,
+    too.
+    """
     if name in ("continue_final_message", "echo"):
         begun = assistant(extensions.beginning(plain))
         return [[*prompts.words, begun], [*prompts.draw, begun]]
-    return [prompts.words, prompts.draw]
+    drawn = name in EFFECTIVE and EFFECTIVE[name].parameters.get("temperature")
+    return [prompts.words, *[prompts.draw] * (DRAWS if drawn else 1)]
