@@ -33,9 +33,10 @@ class Tokenizer:
         except Exception as error:  # the library raises bare Exception
             raise SuiteError(f"No tokenizer can be read from {file}: {error}") from None
 
-    def encode(self, text: str) -> list[int]:
-        """Token ids of a prompt, with the special tokens that the checkpoint adds to one."""
-        ids: list[int] = self._fast.encode(text).ids
+    def encode(self, text: str, *, special: bool = True) -> list[int]:
+        """Token ids of a prompt, with the special tokens that the checkpoint adds to one if
+        `special`."""
+        ids: list[int] = self._fast.encode(text, add_special_tokens=special).ids
         return ids
 
     def decode(self, token_ids: list[int], *, specials: bool = False) -> str:
@@ -48,12 +49,14 @@ class Tokenizer:
         messages: list[dict[str, Any]],
         *,
         tools: list[dict[str, Any]] | None = None,
+        answer: bool = True,
         **template_options: Any,
     ) -> str:
         """The prompt that the chat template makes of `messages`, ready for the answer.
 
         Args:
             tools: as in an OpenAI request.
+            answer: whether the prompt begins the answer's turn.
             template_options: variables of the template, for example `enable_thinking`.
 
         Raises:
@@ -63,7 +66,7 @@ class Tokenizer:
             prompt: str = self._template.render(
                 messages=messages,
                 tools=tools,
-                add_generation_prompt=True,
+                add_generation_prompt=answer,
                 **self._special_tokens,
                 **template_options,
             )
@@ -80,6 +83,11 @@ class Tokenizer:
     def special_ids(self) -> frozenset[int]:
         added = self._fast.get_added_tokens_decoder()
         return frozenset(id for id, token in added.items() if token.special)
+
+    @cached_property
+    def end_id(self) -> int | None:
+        """The token that ends an answer, if the configuration names it."""
+        return self.vocabulary.get(self._special_tokens.get("eos_token", ""))
 
     @cached_property
     def vocabulary(self) -> dict[str, int]:
@@ -103,11 +111,16 @@ class Tokenizer:
         }
 
     @cached_property
-    def _template(self) -> Any:
+    def template_source(self) -> str:
+        """The chat template as it is written. Raises SuiteError where there is none."""
         file = self.folder / "chat_template.jinja"
         source = file.read_text() if file.is_file() else self._config.get("chat_template")
         if not isinstance(source, str):
             raise SuiteError(f"{self.folder.name} has no chat template")
+        return source
+
+    @cached_property
+    def _template(self) -> Any:
         # The options and helpers that Hugging Face's chat templates are written against.
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
@@ -117,7 +130,7 @@ class Tokenizer:
         )
         environment.globals["raise_exception"] = _raise
         environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-        return environment.from_string(source)
+        return environment.from_string(self.template_source)
 
 
 def _raise(message: str) -> None:

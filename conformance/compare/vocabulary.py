@@ -106,3 +106,145 @@ def without_special_tokens(tokenizer: Tokenizer, text: str) -> None:
         raise Failed(
             "A special token is left in the answer", expected="text alone", actual=(found, text)
         )
+
+
+def end_token(tokenizer: Tokenizer) -> int:
+    """The token that ends an answer.
+
+    Raises:
+        Inconclusive: the tokenizer's configuration names none.
+    """
+    if tokenizer.end_id is None:
+        raise Inconclusive(
+            "The tokenizer's configuration names no `eos_token`: one that does would decide",
+            cause="The token that ends an answer is not known",
+        )
+    return tokenizer.end_id
+
+
+def first_of_its_kind(ids: list[int]) -> int:
+    """The place, from the third on, of a token that was not there before.
+
+    Raises:
+        Inconclusive: there is none.
+    """
+    for place in range(2, len(ids)):
+        if ids[place] not in ids[:place]:
+            return place
+    raise Inconclusive(
+        "The answer is too short, or repeats itself: another prompt would decide",
+        cause="The model's own answer does not allow the check",
+    )
+
+
+def rendered(tokenizer: Tokenizer, messages: Messages) -> str:
+    """The text of the rendered chat prompt. Raises as `chat_prompt`."""
+    chat_prompt(tokenizer, messages)
+    return tokenizer.render(messages)
+
+
+def two_words(tokenizer: Tokenizer) -> list[int]:
+    """Ids of two tokens that spell letters.
+
+    Raises:
+        Inconclusive: a few plain words have no two.
+    """
+    found = [id for id in plain_ids(tokenizer, "A B C D") if tokenizer.decode([id]).strip()]
+    if len(set(found)) < 2:
+        raise Inconclusive("The vocabulary has no two plain words: another model would decide")
+    return list(dict.fromkeys(found))[:2]
+
+
+def bare_prompt(tokenizer: Tokenizer, messages: Messages) -> list[int]:
+    """Token ids of the rendered chat without the beginning of an answer.
+
+    Raises:
+        Inconclusive: the template begins no answer, or refuses the messages.
+    """
+    whole = chat_prompt(tokenizer, messages)
+    bare = tokenizer.encode(tokenizer.render(messages, answer=False), special=False)
+    if len(bare) >= len(whole):
+        raise Inconclusive(
+            "The model's chat template begins no answer: another model would decide",
+            cause="The model's chat template does not allow the check",
+        )
+    return bare
+
+
+def with_and_without_special(tokenizer: Tokenizer, way: str, messages: Messages) -> tuple[int, int]:
+    """Tokens of the rendered chat with and without the tokenizer's own special tokens.
+
+    Raises:
+        Inconclusive: it adds none.
+    """
+    text = rendered(tokenizer, messages)
+    counts = len(tokenizer.encode(text)), len(tokenizer.encode(text, special=False))
+    if counts[0] == counts[1]:
+        raise Inconclusive(
+            "The tokenizer adds no special tokens: one that does would decide",
+            cause="The model's tokenizer does not allow the check",
+        )
+    return counts
+
+
+def verbatim(text: str) -> str:
+    """A chat template that gives this text."""
+    return "{% raw %}" + text + "{% endraw %}"
+
+
+def template_without(tokenizer: Tokenizer, variable: str) -> None:
+    """The chat template does not name the variable. Raises Inconclusive."""
+    if variable in tokenizer.template_source:
+        raise Inconclusive(
+            f"The model's chat template reads `{variable}`: one that does not would decide",
+            cause="The model's chat template does not allow the check",
+        )
+
+
+def few_of_each_kind(tokenizer: Tokenizer) -> list[int]:
+    """Ids of a few words, and of a special token if there is one."""
+    return [*plain_ids(tokenizer, "Hello wörld!"), *sorted(tokenizer.special_ids)[:1]]
+
+
+def known_length(length: int | None) -> int:
+    """The context length. Raises Inconclusive where nobody says it."""
+    if length is None:
+        raise Inconclusive(
+            "The context length is not known: --max-model-len N, or `max_model_len` in the list of "
+            "models, would decide",
+            cause="The server does not say its context length",
+        )
+    return length
+
+
+def spellings(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
+    """Tokens as the vocabulary spells them."""
+    by_id = {id: token for token, id in tokenizer.vocabulary.items()}
+    return [by_id[id] for id in ids]
+
+
+def grown(parameter: str, before: int, after: int) -> None:
+    """The prompt is longer with a parameter than without. Raises Silent."""
+    if after <= before:
+        raise Silent(
+            f"`{parameter}` is accepted and does not reach the prompt",
+            expected=f"more than {before} tokens",
+            actual=f"{after} tokens",
+        )
+
+
+def told(tokenizer: Tokenizer, messages: Messages, **variables: Any) -> list[int]:
+    """Token ids of the chat, rendered with variables of the template.
+
+    Raises:
+        Inconclusive: they change nothing.
+    """
+    plain = chat_prompt(tokenizer, messages)
+    found = tokenizer.encode(tokenizer.render(messages, **variables), special=False)
+    if found == plain:
+        raise Inconclusive(
+            f"The model's chat template does not read {', '.join(variables)}: one that does would "
+            "decide",
+            cause="The model's chat template does not allow the check",
+        )
+    return found

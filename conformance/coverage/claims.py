@@ -28,6 +28,8 @@ WHOLE = "-"
 AREAS = {
     "api/chat/": "chat.completions.create",
     "api/completions/": "completions.create",
+    "api/messages/": "/v1/messages",
+    "api/responses/": "responses.create",
 }
 """Areas of requirements that are all on one operation. One that names nothing covers its whole."""
 

@@ -21,6 +21,7 @@ from openai._resource import SyncAPIResource
 from pydantic import BaseModel
 
 from fixtures.openai import plain
+from fixtures.openai.kinds import kinds
 
 VERBS = {
     "_get": "GET", "_post": "POST", "_put": "PUT", "_patch": "PATCH", "_delete": "DELETE",
@@ -31,10 +32,12 @@ VERBS = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of an operation as the client names it on the wire."""
+    """A parameter of an operation as the client names it on the wire, and what it may hold
+    (`fixtures.openai.kinds`)."""
 
     name: str
     required: bool
+    kinds: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def _operation(name: str, function: Callable[..., Any], call: ast.Call) -> Clien
 
 def _in_path(path: str) -> list[Parameter]:
     """The parameters that a path's template names."""
-    return [Parameter(piece.partition("}")[0], True) for piece in path.split("{")[1:]]
+    return [Parameter(piece.partition("}")[0], True, kinds(str)) for piece in path.split("{")[1:]]
 
 
 def _typed(function: Callable[..., Any]) -> list[Parameter]:
@@ -125,11 +128,13 @@ def _typed(function: Callable[..., Any]) -> list[Parameter]:
 
     A field of several is required where all of them require it.
     """
-    found: dict[str, bool] = {}
+    found: dict[str, Parameter] = {}
     for typed in _dictionaries(function):
-        for name, required in _fields(typed).items():
-            found[name] = required and found.get(name, True)
-    return [Parameter(name, required) for name, required in found.items()]
+        for each in _fields(typed):
+            known = found.get(each.name, each)
+            required = each.required and known.required
+            found[each.name] = Parameter(each.name, required, each.kinds | known.kinds)
+    return list(found.values())
 
 
 def _dictionaries(function: Callable[..., Any]) -> Iterator[Any]:
@@ -144,9 +149,8 @@ def _dictionaries(function: Callable[..., Any]) -> Iterator[Any]:
             yield from get_args(typed) or [typed]
 
 
-def _fields(typed: Any) -> dict[str, bool]:
-    """Whether each field of a typed dictionary is required, by its name on the wire."""
-    found = {}
+def _fields(typed: Any) -> Iterator[Parameter]:
+    """The fields of a typed dictionary."""
     for name, hint in get_type_hints(typed, include_extras=True).items():
         required = typed.__total__ and name in typed.__annotations__
         while get_origin(hint) in _QUALIFIERS:
@@ -154,8 +158,7 @@ def _fields(typed: Any) -> dict[str, bool]:
             for note in getattr(hint, "__metadata__", ()):
                 name = getattr(note, "alias", None) or name
             hint = get_args(hint)[0]
-        found[name] = required
-    return found
+        yield Parameter(name, required, kinds(hint))
 
 
 _QUALIFIERS = (Annotated, typing_extensions.Required, typing_extensions.NotRequired)

@@ -43,12 +43,14 @@ ALIASES = {"/v1/score": "/score", "/v1/rerank": "/rerank", "/v2/rerank": "/reran
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter: who has it, and whether a request must have it."""
+    """A parameter: who has it, whether a request must have it, and what it may hold by either's
+    types (`fixtures.openai.kinds`)."""
 
     name: str
     required: bool
     in_client: bool
     in_production: bool
+    kinds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def subjects() -> dict[str, Subject]:
     for method, path in sorted(production(), key=lambda route: route[1]):
         if (method, path) not in known and path not in ALIASES:
             fields = production()[method, path]
-            own = tuple(Parameter(f.name, f.required, False, True) for f in fields)
+            own = tuple(Parameter(f.name, f.required, False, True, f.kinds) for f in fields)
             found.append(Subject(path, method, path, (), True, own))
     return {subject.name: subject for subject in found}
 
@@ -87,12 +89,20 @@ def _of_openai(operation: client.ClientOperation) -> Subject:
     own = {field.name: field for field in fields or ()}
     in_path = {piece.partition("}")[0] for piece in operation.path.split("{")[1:]}
     named = [
-        Parameter(each.name, each.required, True, each.name in own or each.name in in_path)
+        Parameter(
+            each.name,
+            each.required,
+            True,
+            each.name in own or each.name in in_path,
+            each.kinds | (own[each.name].kinds if each.name in own else frozenset()),
+        )
         for each in operation.parameters
     ]
     names = {each.name for each in named}
     added = [
-        Parameter(f.name, f.required, False, True) for f in own.values() if f.name not in names
+        Parameter(f.name, f.required, False, True, f.kinds)
+        for f in own.values()
+        if f.name not in names
     ]
     return Subject(
         operation.name,

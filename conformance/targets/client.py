@@ -129,6 +129,11 @@ class Client:
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._stack = ExitStack()
 
+    @property
+    def root(self) -> str:
+        """The URL below which vLLM's own operations are: the base URL without OpenAI's `/v1`."""
+        return self.base_url.removesuffix("/v1")
+
     def __enter__(self) -> Self:
         self._portal = self._stack.enter_context(start_blocking_portal())
         # No connection is kept: a server that closes idle ones must not look like one that fails.
@@ -168,6 +173,7 @@ class Client:
         """Send one request and read the whole response.
 
         Args:
+            path: below the base URL; or a whole URL on the same server, as below `root`.
             json: a body to send as JSON; or `content`, bytes sent as they are.
             timeout_s: another deadline than the client's.
 
@@ -179,7 +185,8 @@ class Client:
         if body is not None and not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = "application/json"
         deadline_s = timeout_s or self.timeout_s
-        attempt = _Attempt(method, self.base_url + path, sent, body, self._secrets)
+        url = path if path.startswith(self.root) else self.base_url + path
+        attempt = _Attempt(method, url, sent, body, self._secrets)
         try:
             return self._portal.call(self._send, attempt, deadline_s)
         finally:

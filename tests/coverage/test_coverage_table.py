@@ -178,7 +178,7 @@ def test_the_table_as_json(told):
     found = json.loads(told("coverage", "--json"))["operations"]
     rows = {each["name"]: {row["parameter"]: row for row in each["rows"]} for each in found}
     assert "api/chat/stop-unmatched" in rows[CHAT]["stop"]["honoured"]["requirements"]
-    assert rows["/tokenize"]["prompt"]["state"] == "open"
+    assert rows["/v1/realtime"]["-"]["state"] == "open"
 
 
 @pytest.mark.parametrize("name", ["coverage", "requirements"])
@@ -188,4 +188,4 @@ def test_the_pages_are_what_the_command_prints(told, name):
 
 def test_the_table_in_the_terminal(told):
     lines = [line.split() for line in told("coverage").splitlines()]
-    assert ["/detokenize", "3", "0", "0", "3", "0", "0", "0"] in lines
+    assert ["/v1/realtime", "1", "0", "0", "1", "0", "0", "0"] in lines

@@ -26,7 +26,7 @@ MARKUP = "<tool_call>"
 """With which the scripted model's calls begin, and those of the many models that write Hermes'
 format."""
 
-_ENTRIES = {entry["name"]: entry for entry in description()["scripts"] if "tools" in entry}
+_ENTRIES = {entry["name"]: entry for entry in description()["scripts"] if "messages" in entry}
 
 TOOLS: Sequence[Tool] = _ENTRIES["tool_weather"]["tools"]
 """The weather in a city, the time there, and a note: the scripted model knows these."""
@@ -63,7 +63,9 @@ class Errand:
 def errand(name: str, scripted: bool) -> Errand:
     """One of the scripted model's conversations; without its answer for another model."""
     entry = _ENTRIES[name]
-    parameters = {"tools": entry["tools"], "max_tokens": TOKENS}
+    parameters: dict[str, Any] = {"max_tokens": TOKENS}
+    if tools := entry.get("tools"):
+        parameters["tools"] = tools
     if thinking := entry.get("chat_template_kwargs"):
         parameters["chat_template_kwargs"] = thinking
     known = Known(

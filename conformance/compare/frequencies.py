@@ -1,0 +1,162 @@
+"""Whether drawn answers come from a stated distribution: a test that holds at any sample size.
+
+The distance of what was drawn from what was stated is their relative entropy. Agrawal (2020,
+"Finite-sample concentration of the multinomial in relative entropy", IEEE Transactions on
+Information Theory, theorem 1.2) bounds its tail for N independent draws out of k kinds, with no
+approximation:
+
+    P(N * KL(drawn || true) >= t) <= exp(-t) * (e * t / (k - 1)) ** (k - 1)    where t > k - 1
+
+A model states its probabilities up to its own rounding only. So each kind has a range, the distance
+is that to the nearest distribution within all ranges, and the bound holds for each of them.
+
+**False alarms.** One comparison calls a true distribution wrong with probability at most `ALARM`. A
+run makes at most `MOST` of them, so a whole run raises a false alarm with probability at most
+`ALARM * MOST` = 1e-6 (Bonferroni).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from conformance.outcomes import Failed, Inconclusive, Judgement, Silent
+
+ALARM = 1e-8
+"""The probability with which one comparison may call a true distribution wrong."""
+
+MOST = 100
+"""Comparisons of a run, at most: a test counts them."""
+
+REFUTED = 1e-3
+"""The probability below which another explanation counts as refuted. A target is never blamed on
+its account: it decides between PASS and INCONCLUSIVE, and which name a departure gets."""
+
+OTHER = "anything else"
+"""The kind of every answer that is not listed."""
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """A distribution: by kind of answer, the least and the greatest probability that it may have.
+
+    A kind that is not listed has probability 0.
+    """
+
+    of: Mapping[str, tuple[float, float]]
+
+    def probable(self, drawn: Iterable[str]) -> float:
+        """An upper bound of the probability of draws as far from this distribution as these.
+
+        Answers that are no kind of their own count as `OTHER`.
+        """
+        counts = Counter(answer if answer in self.of else OTHER for answer in drawn)
+        distance = self._distance(counts)
+        kinds = sum(highest > 0 for _, highest in self.of.values())
+        if distance == math.inf:
+            return 0.0
+        free = max(kinds - 1, 0)
+        if distance <= free or distance <= 0:
+            return 1.0
+        return min(1.0, math.exp(-distance + (free * math.log(math.e * distance / free))))
+
+    def _distance(self, counts: Mapping[str, int]) -> float:
+        """N times the relative entropy of the counts to the nearest distribution in the ranges.
+
+        The nearest q has q_i = clip(λ * drawn_i), for the λ that makes it sum to 1.
+        """
+        total = sum(counts.values())
+        shares = {kind: count / total for kind, count in counts.items()}
+        if any(self.of.get(kind, (0.0, 0.0))[1] <= 0 for kind in shares):
+            return math.inf
+        nearest = self._nearest(shares)
+        return total * math.fsum(
+            share * math.log(share / nearest[kind]) for kind, share in shares.items()
+        )
+
+    def _nearest(self, shares: Mapping[str, float]) -> dict[str, float]:
+        def clipped(factor: float) -> dict[str, float]:
+            return {
+                kind: min(max(factor * shares.get(kind, 0.0), least), highest)
+                for kind, (least, highest) in self.of.items()
+            }
+
+        low, high = 0.0, 1.0
+        while sum(clipped(high).values()) < 1 and high < 1e9:
+            low, high = high, high * 2
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if sum(clipped(middle).values()) < 1 else (low, middle)
+        return clipped(high)
+
+    def __str__(self) -> str:
+        likely = sorted(self.of.items(), key=lambda each: -each[1][1])
+        parts = [
+            f"{kind!r} {(least + highest) / 2:.3f}"
+            for kind, (least, highest) in likely
+            if highest > 0 and kind != OTHER
+        ]
+        return ", ".join(parts[:12]) + (", …" if len(parts) > 12 else "")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What else a target may have done: its distribution, and the judgement that says so."""
+
+    ranges: Ranges
+    judgement: Judgement
+
+
+def ignored(parameters: str, ranges: Ranges) -> Explanation:
+    """The target took the parameters and did nothing with them."""
+    return Explanation(ranges, Silent(f"{parameters} is accepted and ignored"))
+
+
+def otherwise(how: str, ranges: Ranges) -> Explanation:
+    """The target does it in another way than production."""
+    return Explanation(ranges, Failed(how))
+
+
+def distributed(
+    drawn: Sequence[str], expected: Ranges, others: Sequence[Explanation], *, what: str
+) -> None:
+    """The answers come from the expected distribution, and from none of the others.
+
+    Args:
+        drawn: independent answers.
+        what: names what was asked for, to begin the sentence "… does not give".
+
+    Raises:
+        Silent, Failed: they do not come from it; the explanation that fits best says why.
+        Inconclusive: they may, and may come from another one as well.
+    """
+    shown = _shares(drawn)
+    likely = [(each.ranges.probable(drawn), each) for each in others]
+    if expected.probable(drawn) < ALARM:
+        probability, best = max(likely, key=lambda each: each[0], default=(0.0, None))
+        if best is not None and probability >= REFUTED:
+            kind = type(best.judgement)
+            raise kind(best.judgement.message, expected=str(expected), actual=shown)
+        raise Failed(
+            f"{what} does not give the distribution that it has to",
+            expected=str(expected),
+            actual=shown,
+            cause="Sampled answers have another distribution",
+        )
+    for probability, each in likely:
+        if probability >= REFUTED:
+            raise Inconclusive(
+                f"{len(drawn)} answers do not tell it apart from this: {each.judgement.message}. "
+                "More of them would decide",
+                expected=str(expected),
+                actual=shown,
+                cause="Too few sampled answers to decide",
+            )
+
+
+def _shares(drawn: Sequence[str]) -> str:
+    found = Counter(drawn).most_common(12)
+    parts = ", ".join(f"{answer!r} {count / len(drawn):.3f}" for answer, count in found)
+    return f"{parts} ({len(drawn)} answers)"
