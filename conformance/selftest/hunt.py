@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -25,17 +23,20 @@ class Quarry:
     Attributes:
         name: as its table has it.
         area: what the requirement that kills it must speak of, a regular expression.
-        among: beginnings of ids that are measured first.
+        among: what is measured first: regular expressions of ids, or of what they cover.
+        spared: ids that fall without the mutant, too, and so kill nothing.
     """
 
     name: str
     area: str
     among: tuple[str, ...] = ()
+    spared: frozenset[str] = frozenset()
 
     def named_by(self, result: Result) -> bool:
         """Whether a result speaks of the area of the fault, and not only of its effect."""
-        said = f"{result.id} {result.title} {result.message} {result.cause}"
-        return re.search(self.area, said, re.IGNORECASE) is not None
+        said = f"{result.id} {result.message} {result.cause}"
+        named = re.search(self.area, said, re.IGNORECASE) is not None
+        return named and result.id not in self.spared
 
 
 @dataclass
@@ -64,8 +65,8 @@ class Caught:
 class _Hunt:
     """The pytest plugin of one hunt."""
 
-    def __init__(self, quarry: Quarry, *, to_the_end: bool) -> None:
-        self.quarry, self.to_the_end = quarry, to_the_end
+    def __init__(self, quarry: Quarry, only: Collection[str] | None, to_the_end: bool) -> None:
+        self.quarry, self.only, self.to_the_end = quarry, only, to_the_end
         self.found = Caught(quarry.name)
         self._session: pytest.Session | None = None
 
@@ -74,16 +75,18 @@ class _Hunt:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
         self._session = session
-        items.sort(key=self._turn)
+        if self.only is not None:
+            items[:] = [item for item in items if _id(item) in self.only]
+        items.sort(key=lambda item: not self._is_first(item))
 
-    def _turn(self, item: pytest.Item) -> bool:
+    def _is_first(self, item: pytest.Item) -> bool:
         stated = requirement_of(item)
-        return not (stated and stated.id.startswith(self.quarry.among))
+        words = (stated.id, *stated.covers) if stated else ()
+        return any(re.search(each, word) for each in self.quarry.among for word in words)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         result = result_of(report)
-        if result is None or result.outcome is Outcome.PASS:
-            self.found.measured += result is not None
+        if result is None:
             return
         self.found.measured += 1
         if result.outcome is Outcome.ERROR:
@@ -97,19 +100,28 @@ class _Hunt:
             self._session.shouldstop = "killed"
 
 
+def _id(item: pytest.Item) -> str:
+    stated = requirement_of(item)
+    return stated.id if stated else ""
+
+
 def hunt(
-    quarry: Quarry, options: Sequence[str], parts: Sequence[str], *, to_the_end: bool = False
+    quarry: Quarry,
+    options: Sequence[str],
+    parts: Sequence[str],
+    *,
+    only: Collection[str] | None = None,
+    to_the_end: bool = False,
 ) -> Caught:
     """Sets the suite on a mutant, in this process.
 
     Args:
         options: pytest's, which name the target and the profile.
         parts: folders of the suite.
+        only: ids of the requirements that are measured; by default all.
         to_the_end: every requirement is measured; by default until one has killed the mutant.
     """
-    began, plugin = time.monotonic(), _Hunt(quarry, to_the_end=to_the_end)
-    with tempfile.TemporaryDirectory(prefix="maccord-hunt-") as folder:
-        reported = ["--report", str(Path(folder))] if "--report" not in options else []
-        catalogue.run_pytest([*options, *reported], [plugin], parts)
+    began, plugin = time.monotonic(), _Hunt(quarry, only, to_the_end)
+    catalogue.run_pytest(options, [plugin], parts)
     plugin.found.seconds = round(time.monotonic() - began, 1)
     return plugin.found
