@@ -28,17 +28,22 @@ from conformance.report import write_report
 from conformance.report.facts import machine_facts, suite_facts
 from conformance.run import RunFolder
 from conformance.targets import kernels, recipes
+from conformance.targets.client import Client
 from conformance.targets.errors import NotServed, TargetError
 from conformance.targets.progress import Display, Progress, labelled, quiet
 from conformance.targets.recipes import Recipe
 from conformance.targets.runners.target import RunnerTarget, find
 from conformance.targets.server import ServerTarget, claims, running, short_name, started
+from conformance.targets.tasks import offered
 from conformance.targets.warm_up import warm_up
+from fixtures.models.tasks.words import TEXT
 
 DEFAULT_BACKEND = "reference"
 DEFAULT_MODEL = "SmolLM2-135M-Instruct"
 ALL_PROFILES = "all"
 KERNEL_PROFILE = "kernels"
+NUMERICS = ("numerics", "numerics-quantized")
+"""Profiles on what a server says of text, whatever else it does."""
 LOG_TAIL_LINES = 40
 
 
@@ -105,12 +110,15 @@ class Certification:
                 target = _target(options, run, stack, labelled(display, label))
             if options.max_model_len:
                 target = replace(target, max_model_len=options.max_model_len)
+            task = fixtures.models.task_of(short_name(target.model))
             serves = warm_up(
                 target.base_url,
                 target.model,
                 api_key=options.api_key(),
                 timeout_s=2 * options.request_timeout_s,
+                task=task or TEXT,
             )
+            target = replace(target, tasks=(task,) if task else _tasks(target, options, serves))
             return cls._of(options, known, run, target, serves, began, stack)
 
     @classmethod
@@ -265,6 +273,7 @@ def _target(
             model_name=model_name,
             run_dir=folder.path,
             python=options.backend_python,
+            profile=options.profile,
             progress=progress,
         )
     )
@@ -273,6 +282,16 @@ def _target(
         known = options.tokenizer or _known_tokenizer(model_name)
         return replace(server.target, tokenizer_dir=str(known) if known else None)
     return server.target
+
+
+def _tasks(target: ServerTarget, options: Options, serves: bool) -> tuple[str, ...]:
+    """What a server does with a model that is nobody's fixture: text, unless it does other things
+    only."""
+    if options.profile in NUMERICS:
+        return (TEXT,)
+    with Client(target.base_url, api_key=options.api_key()) as client:
+        others = offered(client, target.model)
+    return (TEXT, *others) if serves or not others else others
 
 
 def _runner(options: Options, folder: RunFolder) -> RunnerTarget:
@@ -297,7 +316,7 @@ def _kernels(options: Options, folder: RunFolder) -> kernels.KernelTarget:
 def weights_of(model: str, recipe: Recipe, progress: Progress) -> tuple[str, Path]:
     """Name and weights of a model to start a backend with: a fixture model, or a checkpoint."""
     check_model(model)
-    if model in fixtures.models.names():
+    if fixtures.models.task_of(model):
         return model, _fixture(model, progress, recipe.model_format)
     path = Path(model).absolute()
     return path.name, path
@@ -305,8 +324,10 @@ def weights_of(model: str, recipe: Recipe, progress: Progress) -> tuple[str, Pat
 
 def check_model(model: str) -> None:
     """Raise TargetError where there is no such model to start a backend with."""
-    if model not in fixtures.models.names() and not Path(model).exists():
-        known = ", ".join(fixtures.models.names())
+    if not fixtures.models.task_of(model) and not Path(model).exists():
+        known = ", ".join(
+            [*fixtures.models.names(), *(each.name for each in fixtures.models.tasks())]
+        )
         raise TargetError(
             f"There is no model {model!r} to start a backend with: give the folder of a "
             f"checkpoint, or the name of a fixture model ({known})."
@@ -334,10 +355,8 @@ def _running(base_url: str, options: Options) -> ServerTarget:
 
 def _known_tokenizer(model: str) -> Path | None:
     """The tokenizer of a fixture model that the server's model is named after."""
-    for name in fixtures.models.names():
-        if short_name(model) == name:
-            return _fixture(name, quiet)
-    return None
+    name = short_name(model)
+    return _fixture(name, quiet) if fixtures.models.task_of(name) else None
 
 
 def _described(target: Target, options: Options) -> report.Target:

@@ -23,7 +23,7 @@ from conformance.certify import Certification
 from conformance.compare.tokens import Tokenizer
 from conformance.evidence import Result
 from conformance.judging import judge_call
-from conformance.kinds import Kind, kind_of
+from conformance.kinds import Kind, is_of_tasks, kind_of
 from conformance.known_failures import KnownFailuresError
 from conformance.options import Options
 from conformance.outcomes import Inconclusive, Outcome, SuiteError, counts_against
@@ -119,12 +119,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     profile = config.getoption("--profile")
     state = config.stash.get(_worker, None)
     kind = kind_of(state.target) if state else None
+    tasks = state.target.tasks if state and isinstance(state.target, ServerTarget) else None
     only = state.folder.only() if state else None
     unwanted = [
         item
         for item, found in stated.items()
         if (profile and profile not in found.profiles)
         or (kind and not kind.is_on(found.id))
+        or (tasks is not None and not is_of_tasks(found.id, tasks))
         or (only is not None and _id_of(item) not in only)
     ]
     if unwanted:
@@ -248,6 +250,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         state.folder,
         state.client,
         state.server.model,
+        task=state.server.tasks[0],
         restartable=bool(state.server.command),
     )
     return (

@@ -1,9 +1,10 @@
 """When a request leaves the server unable to serve: find which, restart, and go on.
 
 A server that is broken by one request would fail every requirement after it, and the one that
-matters would drown. So after each requirement that falls short the target is asked for one token.
-If it no longer gives it, a backend that Maccord started is started again, and the requirement is
-measured once more with the target for itself: it is to blame if the server breaks again.
+matters would drown. So after each requirement that falls short the target is asked for one token,
+or for the least that its task has. If it no longer gives it, a backend that Maccord started is
+started again, and the requirement is measured once more with the target for itself: it is to blame
+if the server breaks again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from conformance.outcomes import Failed, SuiteError
 from conformance.run import RunFolder
 from conformance.targets.client import Client, TransportFailure
 from conformance.targets.errors import TargetError
-from conformance.targets.warm_up import ask_one_token
+from conformance.targets.tasks import ask_least
+from fixtures.models.tasks.words import TEXT
 
 CAUSE = "One client's request ends the service for all"
 RESTART_TIMEOUT_S = 600.0
@@ -27,14 +29,14 @@ BUSY_TRIES, BUSY_PAUSE_S = 4, 2.0
 _POLL_S = 0.1
 
 
-def trouble(client: Client, model: str) -> str | None:
-    """Why the target does not answer a one-token chat request with 200; None if it does.
+def trouble(client: Client, model: str, task: str = TEXT) -> str | None:
+    """Why the target does not answer the least request for its task with 200; None if it does.
 
     A server that says it is busy gets a few seconds.
     """
     for _ in range(BUSY_TRIES):
         try:
-            response = ask_one_token(client, model, client.timeout_s)
+            response = ask_least(client, model, task, client.timeout_s)
         except TransportFailure as failure:
             return str(failure)
         if response.status == 200:
@@ -78,11 +80,20 @@ class Recovery:
     """Measures a requirement on a target that it may break.
 
     Args:
+        task: what the target does with the model.
         restartable: Maccord started the backend and can start it again.
     """
 
-    def __init__(self, folder: RunFolder, client: Client, model: str, *, restartable: bool) -> None:
-        self._folder, self._client, self._model = folder, client, model
+    def __init__(
+        self,
+        folder: RunFolder,
+        client: Client,
+        model: str,
+        *,
+        task: str = TEXT,
+        restartable: bool,
+    ) -> None:
+        self._folder, self._client, self._model, self._task = folder, client, model, task
         self._restartable = restartable
 
     def guarded(
@@ -123,7 +134,7 @@ class Recovery:
         """As `trouble`, and not part of the requirement's evidence."""
         kept = list(self._client.exchanges)
         try:
-            return trouble(self._client, self._model)
+            return trouble(self._client, self._model, self._task)
         finally:
             self._client.exchanges[:] = kept
 

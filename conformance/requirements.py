@@ -27,9 +27,8 @@ from conformance.outcomes import Level
 
 MUST, SHOULD, MAY = Level.MUST, Level.SHOULD, Level.MAY
 
-PROFILES = ("core", "api", "numerics", "numerics-quantized", "kernels")
-"""Profiles that exist. `core` is contained in `api`; `numerics` and `kernels` have requirements
-of their own."""
+PROFILES = ("core", "api", "serving", "numerics", "numerics-quantized", "kernels")
+"""Profiles that exist. `core` is contained in `api`; the others have requirements of their own."""
 
 PER_MODEL = "numerics/"
 """Requirements of this area hold of a server with one model: a run gives each of them the model's

@@ -92,6 +92,7 @@ SWITCH: dict[str, Any] = {
     "function": {
         "name": "switch_light",
         "description": "Switches the light on or off.",
+        "strict": True,
         "parameters": {
             "type": "object",
             "properties": {"state": {"type": "string", "enum": ["on", "off"]}},
@@ -100,7 +101,8 @@ SWITCH: dict[str, Any] = {
         },
     },
 }
-"""A function whose call is short: one argument with two values."""
+"""A function whose call is short: one argument with two values. It is strict: production constrains
+no other's arguments, and what comes of them is up to the model."""
 
 GENERAL = Prompts(
     # Repeated, and then ended: gaps of at least 4 nats over 5 tokens.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from conformance.compare.logprobs import ROUNDING
 from conformance.outcomes import Failed, Inconclusive, Silent
@@ -338,3 +338,27 @@ def beginning(answer: str) -> str:
     if len(words) < 4 or "" in words:
         raise unsuitable("The answer has too few words to be begun")
     return " ".join(words[:2])
+
+
+def beams(found: Sequence[str], likeliest: Mapping[str, float], count: int) -> None:
+    """The likeliest answers, best first; those of one probability in any order.
+
+    Args:
+        likeliest: answers with their probability.
+
+    Raises:
+        Silent: there is only one.
+        Failed: they are others, or in another order.
+    """
+    wanted = sorted(likeliest.values(), reverse=True)[:count]
+    best = sorted(likeliest, key=lambda answer: -likeliest[answer])[: count + 1]
+    if len(found) == 1 < count:
+        raise Silent("`use_beam_search` is accepted and ignored", expected=best, actual=list(found))
+    own = [likeliest.get(answer, 0.0) for answer in found]
+    near = all(abs(one - other) <= 0.1 * other for one, other in zip(own, wanted, strict=False))
+    if len(found) != count or len(set(found)) < count or not near:
+        raise Failed(
+            "The choices of a beam search are not the likeliest answers, best first",
+            expected=[f"{answer!r} {likeliest[answer]:.3f}" for answer in best],
+            actual=list(found),
+        )

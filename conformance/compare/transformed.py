@@ -156,6 +156,17 @@ class Known:
             leaves = reached
         return _ranges(leaves, rest, parameters.get("temperature", 1.0))
 
+    def likeliest(self, tokens: int) -> dict[str, float]:
+        """The stated probability of each answer of so many tokens, without any parameter."""
+        leaves: dict[tuple[str, ...], float] = {(): 1.0}
+        for _ in range(tokens):
+            leaves = {
+                (*before, token): probability * share
+                for before, probability in leaves.items()
+                for token, share in self.steps[before].items()
+            }
+        return {"".join(tokens): probability for tokens, probability in leaves.items()}
+
     def _scores(
         self, before: tuple[str, ...], parameters: Parameters, order: Sequence[str]
     ) -> Scores:

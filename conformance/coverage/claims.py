@@ -30,6 +30,12 @@ AREAS = {
     "api/completions/": "completions.create",
     "api/messages/": "/v1/messages",
     "api/responses/": "responses.create",
+    "api/embeddings/": "embeddings.create",
+    "api/embed/": "/v2/embed",
+    "api/pooling/": "/pooling",
+    "api/score/": "/score",
+    "api/rerank/": "/rerank",
+    "api/classify/": "/classify",
 }
 """Areas of requirements that are all on one operation. One that names nothing covers its whole."""
 

@@ -8,6 +8,7 @@ cast_to=…)`. That call is read, not executed: no method needs arguments made u
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
@@ -70,6 +71,15 @@ def operations() -> dict[tuple[str, str], ClientOperation]:
             if known.name.startswith("beta.") and not name.startswith("beta."):
                 found[operation.route] = operation
     return found
+
+
+@cache
+def named(name: str) -> ClientOperation:
+    """One operation of the client by its dotted name; all of them take a second to read."""
+    *above, method = name.split(".")
+    resource = functools.reduce(getattr, above, openai.OpenAI(api_key="none"))
+    function = inspect.unwrap(inspect.getattr_static(type(resource), method))
+    return _operation(name, function, next(_calls(function)))
 
 
 def _methods(resource: object, name: str) -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -72,8 +72,7 @@ class Subject:
 @cache
 def subjects() -> dict[str, Subject]:
     """Every operation to cover, by its name: OpenAI's first, then vLLM's own by their paths."""
-    by_name = {operation.name: operation for operation in client.operations().values()}
-    found = [_of_openai(by_name[name]) for name in INFERENCE]
+    found = [_of_openai(client.named(name)) for name in INFERENCE]
     known = {(each.method, BASE_PATH + plain(each.path)) for each in found}
     for method, path in sorted(production(), key=lambda route: route[1]):
         if (method, path) not in known and path not in ALIASES:

@@ -8,6 +8,7 @@ server does: accepts and never answers, drips its headers, sends without end, di
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import time
 from collections.abc import Mapping
@@ -111,6 +112,10 @@ class Client:
         api_key: sent as a bearer token; never part of any evidence.
         timeout_s: total deadline of one request, connection to last byte.
         body_limit: bytes after which an answer counts as endless.
+
+    Attributes:
+        credentials: the headers that carry the key, none where there is no key.
+        secrets: what must not stand in any evidence.
     """
 
     def __init__(
@@ -125,8 +130,8 @@ class Client:
         self.timeout_s = timeout_s
         self.body_limit = body_limit
         self.exchanges: list[Exchange] = []
-        self._secrets = [api_key] if api_key else []
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self.secrets = [api_key] if api_key else []
+        self.credentials = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._stack = ExitStack()
 
     @property
@@ -151,6 +156,12 @@ class Client:
 
     def __exit__(self, *exc: object) -> None:
         self._stack.close()
+
+    def without_key(self) -> Client:
+        """This client without its key, inside its `with`; the evidence is kept in one list."""
+        other = copy.copy(self)
+        other.credentials = {}
+        return other
 
     def get(self, path: str, **options: Any) -> Response:
         """GET `path` below the base URL. Options as in `request`."""
@@ -181,12 +192,12 @@ class Client:
             TransportFailure: no complete response within the deadline and the size limit.
         """
         body = _encode(json) if json is not None else content
-        sent = {**self._headers, **(headers or {})}
+        sent = {**self.credentials, **(headers or {})}
         if body is not None and not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = "application/json"
         deadline_s = timeout_s or self.timeout_s
         url = path if path.startswith(self.root) else self.base_url + path
-        attempt = _Attempt(method, url, sent, body, self._secrets)
+        attempt = _Attempt(method, url, sent, body, self.secrets)
         try:
             return self._portal.call(self._send, attempt, deadline_s)
         finally:
@@ -195,7 +206,7 @@ class Client:
 
     def alive(self) -> bool:
         """Whether anything answers HTTP at the base URL, within `ALIVE_TIMEOUT_S`."""
-        attempt = _Attempt("GET", f"{self.base_url}/models", self._headers, None, self._secrets)
+        attempt = _Attempt("GET", f"{self.base_url}/models", self.credentials, None, self.secrets)
         try:
             self._portal.call(self._send, attempt, min(self.timeout_s, ALIVE_TIMEOUT_S))
         except TransportFailure:

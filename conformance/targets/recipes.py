@@ -60,20 +60,23 @@ class Start:
     that.
 
     `arguments` are added to the command for the models of those names: parsers of tool calls and
-    of reasoning fit one model and are wrong for the next.
+    of reasoning fit one model and are wrong for the next. `profiles` are added for those profiles:
+    what a server does when it is short of memory is seen only where it is.
     """
 
     command: tuple[str, ...]
     arguments: dict[str, tuple[str, ...]]
+    profiles: dict[str, tuple[str, ...]]
     env: dict[str, str]
     served_model: str
     health: str
     ready_timeout_s: float
     gives_up: str = ""
 
-    def command_for(self, model_name: str) -> tuple[str, ...]:
+    def command_for(self, model_name: str, profile: str | None = None) -> tuple[str, ...]:
         """The command that serves the model of that name, placeholders not yet filled in."""
-        return (*self.command, *self.arguments.get(model_name, ()))
+        of_model = self.arguments.get(model_name, ())
+        return (*self.command, *of_model, *self.profiles.get(profile or "", ()))
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,8 @@ def _install(table: Table, how: str) -> Install:
 def _start(table: Table) -> Start:
     start = Start(
         command=table.texts("command"),
-        arguments={name: _arguments(model) for name, model in table.tables("models").items()},
+        arguments={name: _arguments(each) for name, each in table.tables("models").items()},
+        profiles={name: _arguments(each) for name, each in table.tables("profiles").items()},
         env=table.text_map("env"),
         served_model=table.text("served_model"),
         health=table.text("health", pattern=r"/.*"),
@@ -195,6 +199,7 @@ def _start(table: Table) -> Start:
     for field, texts in (
         ("command", start.command),
         *((f"models.{name}.arguments", texts) for name, texts in start.arguments.items()),
+        *((f"profiles.{name}.arguments", texts) for name, texts in start.profiles.items()),
         ("env", tuple(start.env.values())),
         ("served_model", (start.served_model,)),
     ):

@@ -19,6 +19,7 @@ from conformance.targets.progress import Progress, quiet
 from conformance.targets.recipes import Recipe
 from conformance.targets.warm_up import warm_up
 from fixtures.models.cache import weights_sha256
+from fixtures.models.tasks.words import TEXT
 
 FIRST_ANSWER_TIMEOUT_S = 60.0
 MACCORD = Path(__file__).resolve().parents[2]
@@ -43,6 +44,7 @@ class ServerTarget:
         log_path: what the started process prints.
         max_model_len: context length in tokens, where the server says it.
         server_header: the HTTP header in which the server names itself.
+        tasks: what it does with the model, words of `fixtures.models.tasks.words`.
     """
 
     name: str
@@ -57,6 +59,7 @@ class ServerTarget:
     log_path: str | None = None
     max_model_len: int | None = None
     server_header: str | None = None
+    tasks: tuple[str, ...] = (TEXT,)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -65,7 +68,8 @@ class ServerTarget:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ServerTarget:
         """The target that `to_json` wrote."""
-        return cls(**{**data, "command": tuple(data["command"])})
+        lists = {name: tuple(data[name]) for name in ("command", "tasks")}
+        return cls(**{**data, **lists})
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,7 @@ def started(
     run_dir: Path,
     port: int | None = None,
     python: Path | None = None,
+    profile: str | None = None,
     arguments: Sequence[str] = (),
     progress: Progress = quiet,
 ) -> Iterator[StartedServer]:
@@ -138,6 +143,7 @@ def started(
         run_dir: where the server's log goes, as `<backend>.log`, and its scratch folder.
         port: by default a free one.
         python: an interpreter that already has the backend.
+        profile: what it is started for.
         arguments: added to the command.
 
     Raises:
@@ -165,7 +171,7 @@ def started(
         "scratch": str(scratch.resolve()),
         "maccord": str(MACCORD),
     }
-    parts = recipe.start.command_for(model_name)
+    parts = recipe.start.command_for(model_name, profile)
     command = (*(_fill(part, values) for part in parts), *arguments)
     managed = recipe.install.how == "venv"
     env = clean_environment(interpreter) if managed else dict(os.environ)

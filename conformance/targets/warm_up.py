@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from conformance.evidence import Exchange
-from conformance.targets.client import Client, NoAnswer, Response, TransportFailure
+from conformance.targets.client import Client, NoAnswer, TransportFailure
 from conformance.targets.errors import NotServed
-
-
-def ask_one_token(client: Client, model: str, timeout_s: float) -> Response:
-    """The cheapest valid chat request. Raises TransportFailure."""
-    body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
-    return client.post("/chat/completions", body, timeout_s=timeout_s)
+from conformance.targets.tasks import ask_least
+from fixtures.models.tasks.words import TEXT
 
 
 def refusal(base_url: str, model: str, *, api_key: str | None, timeout_s: float) -> Exchange | None:
@@ -21,7 +17,7 @@ def refusal(base_url: str, model: str, *, api_key: str | None, timeout_s: float)
     completion = {"model": model, "prompt": "Hi", "max_tokens": 1}
     with Client(base_url, api_key=api_key) as client:
         try:
-            if ask_one_token(client, model, timeout_s).status == 200:
+            if ask_least(client, model, TEXT, timeout_s).status == 200:
                 return None
             response = client.post("/completions", completion, timeout_s=timeout_s)
         except TransportFailure as failure:
@@ -29,8 +25,10 @@ def refusal(base_url: str, model: str, *, api_key: str | None, timeout_s: float)
     return None if response.status == 200 else response.exchange
 
 
-def warm_up(base_url: str, model: str, *, api_key: str | None, timeout_s: float) -> bool:
-    """Ask for one token, and say whether that was answered with 200.
+def warm_up(
+    base_url: str, model: str, *, api_key: str | None, timeout_s: float, task: str = TEXT
+) -> bool:
+    """Ask for the least that a task has, and say whether that was answered with 200.
 
     What the answer holds is judged by the requirements; here it only has to come.
 
@@ -39,11 +37,12 @@ def warm_up(base_url: str, model: str, *, api_key: str | None, timeout_s: float)
     """
     with Client(base_url, api_key=api_key) as client:
         try:
-            response = ask_one_token(client, model, timeout_s)
+            response = ask_least(client, model, task, timeout_s)
         except NoAnswer:
+            asked = "a one-token chat request" if task == TEXT else f"its first request for {task}"
             raise NotServed(
-                f"The server at {base_url} takes connections and gives no answer to a one-token "
-                f"chat request within {timeout_s:g} s.",
+                f"The server at {base_url} takes connections and gives no answer to {asked} "
+                f"within {timeout_s:g} s.",
                 refused=False,
             ) from None
         except TransportFailure as failure:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from conformance import catalogue
 from conformance.api import ignored
 from conformance.cli import app
-from conformance.coverage import differences
+from conformance.coverage import client, differences
 from conformance.coverage.claims import Claim, Claims
 from conformance.coverage.subjects import INFERENCE, subjects
 from conformance.coverage.table import NO_FIELD, NOT_SERVED, State, reasons, table
@@ -174,11 +174,19 @@ def told(all_stated, monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, arguments, catch_exceptions=False).stdout
 
 
-def test_the_table_as_json(told):
-    found = json.loads(told("coverage", "--json"))["operations"]
+@pytest.fixture
+def told_of_chat(all_stated, told, monkeypatch):
+    """As `told`, where there are no other requirements than those of `api/chat/`."""
+    of_chat = tuple(each for each in all_stated if each.id.startswith("api/chat/"))
+    monkeypatch.setattr(catalogue, "requirements", lambda: of_chat)
+    return told
+
+
+def test_the_table_as_json(told_of_chat):
+    found = json.loads(told_of_chat("coverage", "--json"))["operations"]
     rows = {each["name"]: {row["parameter"]: row for row in each["rows"]} for each in found}
     assert "api/chat/stop-unmatched" in rows[CHAT]["stop"]["honoured"]["requirements"]
-    assert rows["/v1/realtime"]["-"]["state"] == "open"
+    assert rows["/tokenize"]["prompt"]["state"] == "open"
 
 
 @pytest.mark.parametrize("name", ["coverage", "requirements"])
@@ -186,6 +194,11 @@ def test_the_pages_are_what_the_command_prints(told, name):
     assert told(name, "--markdown") == (DOCS / f"{name}.md").read_text("utf-8")
 
 
-def test_the_table_in_the_terminal(told):
-    lines = [line.split() for line in told("coverage").splitlines()]
-    assert ["/v1/realtime", "1", "0", "0", "1", "0", "0", "0"] in lines
+def test_the_table_in_the_terminal(told_of_chat):
+    lines = [line.split() for line in told_of_chat("coverage").splitlines()]
+    assert ["/detokenize", "3", "0", "0", "3", "0", "0", "0"] in lines
+
+
+def test_one_operation_of_the_client_is_as_among_all():
+    by_name = {operation.name: operation for operation in client.operations().values()}
+    assert all(by_name[name] == client.named(name) for name in INFERENCE)

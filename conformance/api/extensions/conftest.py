@@ -8,6 +8,7 @@ from conformance.api.ask import Ask
 from conformance.api.extensions import thinking
 from conformance.api.extensions.thinking import Thought
 from conformance.api.extensions.ways import Ways
+from conformance.api.sampling.judging import check_calibrated
 from conformance.compare.tokens import Tokenizer
 from conformance.targets.server import ServerTarget
 
@@ -22,3 +23,9 @@ def ways(ask: Ask, tokenizer: Tokenizer) -> Ways:
 def thought(ask: Ask, target: ServerTarget) -> Thought:
     """A question that the served model thinks about."""
     return thinking.thought(ask, target.tokenizer_dir)
+
+
+@pytest.fixture
+def calibrated(target: ServerTarget) -> None:
+    """The served model knows the calibrated prompts; without that, INCONCLUSIVE."""
+    check_calibrated(target.tokenizer_dir)

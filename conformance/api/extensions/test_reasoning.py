@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conformance.api.extensions import thinking
 from conformance.api.extensions.thinking import Thought
+from conformance.api.extensions.ways import Ways, both_ways, on_both
 from conformance.compare import extensions
 from conformance.requirements import MAY, SHOULD, requirement
 
@@ -52,12 +53,13 @@ def test_reasoning_effort(thought: Thought) -> None:
     MAY,
     source=f"{CHAT}: thinking_token_budget; refused where the server has no reasoning_config",
     profiles=("api",),
-    honours="chat.completions.create: thinking_token_budget",
+    honours=on_both("thinking_token_budget"),
 )
-def test_thinking_token_budget(thought: Thought) -> None:
+@both_ways
+def test_thinking_token_budget(ways: Ways, thought: Thought, way: str) -> None:
     """A server MAY take a `thinking_token_budget`, and then ends the thinking there.
 
     A model that doubts itself thinks up to the context's end otherwise.
     """
-    asked = {"chat_template_kwargs": {"enable_thinking": True}}
-    thinking.shortened(thought.say(thinking_token_budget=6, **asked), thought)
+    found = ways.say(way, thought.messages, max_tokens=96, thinking_token_budget=6)
+    thinking.shortened(found, thought)

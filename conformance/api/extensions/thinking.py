@@ -88,7 +88,7 @@ def shortened(found: Said, thinking: Thought) -> None:
     Raises:
         Silent: it is whole.
     """
-    if thinking.reasoning in (reasoning(found).strip(), found.text):
+    if thinking.reasoning in reasoning(found) + found.text:
         raise Silent(
             "`thinking_token_budget` is accepted and ignored",
             expected="a part of the reasoning",

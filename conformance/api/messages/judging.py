@@ -59,6 +59,12 @@ def same_answer(said: Said, other: Said, *, what: str) -> None:
     expect.same(said.text, other.text, what=what)
 
 
+def answered(said: Said) -> None:
+    """There is a text. Raises Failed."""
+    if not said.text:
+        raise Failed("A message has no text", expected="an answer", actual=said.body.content)
+
+
 def complete(said: Said) -> Said:
     """A message that the model ended. Raises Inconclusive where it was cut."""
     if said.reason == "length":

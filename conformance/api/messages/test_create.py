@@ -144,6 +144,8 @@ def test_blocks(messages: MessagesApi, form: str) -> None:
         thought = {"type": "thinking", "thinking": "A greeting.", "signature": "s"}
         told[1]["content"].insert(0, thought)
     found, plain = messages.say(told), messages.say(MEMORY)
+    if form == "thinking":  # which a template may show to the model
+        return judging.answered(found)
     judging.same_answer(found, plain, what=f"A conversation as {form}")
 
 

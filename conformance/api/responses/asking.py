@@ -52,13 +52,12 @@ class Responses:
 
     def run(self, errand: Errand, **parameters: Any) -> Said:
         """What the model makes of an errand with tools, which a target need not serve."""
-        response = self.send(items(errand.messages), **_parameters(errand, parameters))
+        response = self.send(**_request(errand, parameters))
         return reading.said(optional.offered(response, what="A tool"))
 
     def run_stream(self, errand: Errand, **parameters: Any) -> Events:
         """As `run`, streamed."""
-        asked = {"stream": True, **_parameters(errand, parameters)}
-        response = self.send(items(errand.messages), **asked)
+        response = self.send(stream=True, **_request(errand, parameters))
         return Events.read(optional.offered(response, what="A tool"))
 
     def retrieve(self, id: str, **query: object) -> Response:
@@ -96,8 +95,8 @@ def named(tool: dict[str, Any]) -> dict[str, Any]:
     return {"type": "function", "name": tool["function"]["name"]}
 
 
-def _parameters(errand: Errand, more: dict[str, Any]) -> dict[str, Any]:
-    asked = {**errand.parameters, **more}
+def _request(errand: Errand, more: dict[str, Any]) -> dict[str, Any]:
+    asked = {"input": items(errand.messages), **errand.parameters, **more}
     if "max_tokens" in asked:
         asked["max_output_tokens"] = asked.pop("max_tokens")
     if isinstance(asked.get("tools"), list):

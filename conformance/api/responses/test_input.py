@@ -147,16 +147,6 @@ RESULTS: dict[str, list[dict[str, Any]]] = {
         {**_result(OUTPUT), "id": "fco_1", "status": "completed"},
     ],
     "parts": [CALL, _result(_text("input_text", OUTPUT))],
-    "after-reasoning": [
-        {
-            "type": "reasoning",
-            "id": "rs_1",
-            "summary": [],
-            "content": _text("reasoning_text", "I need the weather."),
-        },
-        CALL,
-        _result(OUTPUT),
-    ],
 }
 
 

@@ -124,14 +124,20 @@ def test_reasoning_counted(responses: Responses, errands: Errands) -> None:
     profiles=API,
     honours="input",
 )
-def test_reasoning_history(responses: Responses, errands: Errands) -> None:
+@pytest.mark.parametrize(
+    "script", ["think_again", "tool_result_sunny"], ids=["before-text", "before-a-call"]
+)
+def test_reasoning_history(responses: Responses, errands: Errands, script: str) -> None:
     """The thoughts of earlier turns MUST be taken back as the items that they came in.
 
     Agents send everything back that they were given.
     """
-    errand = errands("think_again")
-    asked = items(errand.messages)
-    thought = {"type": "reasoning", "id": "rs_1", "summary": [],
-               "content": [{"type": "reasoning_text", "text": "7 and 5 is 12."}]}  # fmt: skip
-    more = {"max_output_tokens": 100, "chat_template_kwargs": {"enable_thinking": True}}
-    thinking.answered(responses.say([asked[0], thought, *asked[1:]], **more), errand)
+    errand = errands(script)
+    first, *rest = items(errand.messages)
+    thought = {
+        "type": "reasoning",
+        "id": "rs_1",
+        "summary": [],
+        "content": [{"type": "reasoning_text", "text": "Let me see."}],
+    }
+    thinking.answered(responses.run(errand, input=[first, thought, *rest]), errand)

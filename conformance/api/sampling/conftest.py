@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conformance.api.ask import Ask
-from conformance.api.prompts import is_scripted
 from conformance.api.sampling.drawing import Drawing
-from conformance.api.sampling.judging import Sampling, Uncalibrated
+from conformance.api.sampling.judging import Sampling, check_calibrated
 from conformance.targets.server import ServerTarget
 
 
@@ -19,9 +18,5 @@ def _drawing() -> Drawing:
 @pytest.fixture
 def sampling(ask: Ask, target: ServerTarget, _drawing: Drawing) -> Sampling:
     """Draws from the calibrated prompts, which the scripted model alone knows."""
-    if not is_scripted(target.tokenizer_dir):
-        raise Uncalibrated(
-            "The model's own distribution is not known: the model `scripted` would decide",
-            cause="The served model has no calibrated prompts",
-        )
+    check_calibrated(target.tokenizer_dir)
     return Sampling(ask, _drawing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conformance.api.ask import Ask
+from conformance.api.prompts import is_scripted
 from conformance.api.sampling.cases import Case, known
 from conformance.api.sampling.drawing import Drawing
 from conformance.compare import frequencies
@@ -15,6 +16,15 @@ class Uncalibrated(Inconclusive):
     """Of the served model no distribution is known, and no server answers for that."""
 
     level = Level.SHOULD
+
+
+def check_calibrated(tokenizer_dir: str | None) -> None:
+    """The served model is the one whose distributions are known. Raises Uncalibrated."""
+    if not is_scripted(tokenizer_dir):
+        raise Uncalibrated(
+            "The model's own distribution is not known: the model `scripted` would decide",
+            cause="The served model has no calibrated prompts",
+        )
 
 
 @dataclass(frozen=True)

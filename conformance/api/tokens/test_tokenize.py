@@ -57,7 +57,7 @@ def test_round_trip(tokens: Tokens, tokenizer: Tokenizer, name: str) -> None:
     SHOULD,
     source="vLLM: POST /detokenize",
     profiles=("api",),
-    honours="/detokenize: tokens",
+    honours="/detokenize: tokens; /detokenize:",
 )
 def test_detokenize_ids(tokens: Tokens, tokenizer: Tokenizer) -> None:
     """Token ids SHOULD be given their text, special tokens as they are spelled.

@@ -83,7 +83,7 @@ RICH: Mapping[str, Body] = {
 SHORT = frozenset({"max_tokens", "max_output_tokens", "model", "n"})
 """What stays as it is: an answer to a request that is taken has to be short."""
 
-_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 JSON: SearchStrategy[Json] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | _TEXT | st.just(LEFT_OUT),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),

@@ -1,0 +1,111 @@
+"""A client that hangs up in the middle of a long answer: whether the work for it stops."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from conformance.api.ask import Ask
+from conformance.api.prompts import Prompts
+from conformance.api.transport.usual import CHAT, Usual
+from conformance.outcomes import Failed, Inconclusive
+from conformance.targets.metrics import GENERATED, RUNNING, Metrics
+from conformance.targets.wire import Wire
+
+TOKENS = 1000
+"""Length of the answer that is asked for, unless the context is shorter."""
+
+PATIENCE_S = 20.0
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What was seen after a client hung up.
+
+    Attributes:
+        stopped: whether the server says that it works for nobody any more.
+        generated: tokens that it generated for the one who is gone, by its own count.
+        wanted: tokens that were asked for.
+    """
+
+    stopped: bool
+    generated: float
+    wanted: int
+
+
+def hang_up(ask: Ask, prompts: Prompts, *, stream: bool, context: int | None) -> Gone:
+    """Asks for a long answer, hangs up when it has begun, and looks at what the server counts.
+
+    Raises:
+        Inconclusive: the server counts nothing that could be looked at.
+        Failed: the next request waits for the answer that nobody reads.
+    """
+    usual = Usual.asked(ask, prompts)
+    before = Metrics.of(ask.client)
+    wanted = min(TOKENS, (context or 2 * TOKENS) // 2)
+    body = {**usual.body, "messages": prompts.long, "max_tokens": wanted, "ignore_eos": True}
+    with Wire(ask.client) as wire:
+        wire.send(wire.request("POST", CHAT, {**body, "stream": stream}))
+        rate = _begun(wire) if stream else _begun_unseen(ask, before)
+    left = time.monotonic()
+    usual.is_answer(ask.client.post(CHAT, usual.body))
+    waited = time.monotonic() - left
+    if before is None or GENERATED not in before or RUNNING not in before:
+        if stream and waited > max(2.0, 0.5 * wanted / rate):
+            raise Failed(
+                "The next request waits for an answer that nobody reads any more",
+                expected="the work stops",
+                actual=f"{waited:.1f} s for {usual.body['max_tokens']} tokens",
+            )
+        raise Inconclusive(
+            f"The server does not say what it works on: {RUNNING} and {GENERATED} at /metrics "
+            "would decide",
+            cause="The server counts nothing at /metrics",
+        )
+    return _seen(ask, usual, before, wanted)
+
+
+def _begun(wire: Wire) -> float:
+    """Reads a little of a stream. Tokens a second, by the events that came."""
+    came, began = b"", 0.0
+    while came.count(b"data: ") < 6:
+        came += wire.read_some()
+        began = began or time.monotonic()
+    return 5 / max(time.monotonic() - began, 1e-3)
+
+
+def _begun_unseen(ask: Ask, before: Metrics | None) -> float:
+    """Waits until the server works on the request."""
+    until = time.monotonic() + PATIENCE_S
+    while before is not None and time.monotonic() < until:
+        now = Metrics.of(ask.client)
+        if now is not None and GENERATED in now and now[GENERATED] > before[GENERATED] + 5:
+            break
+        time.sleep(_POLL_S)
+    return 1.0
+
+
+def _seen(ask: Ask, usual: Usual, before: Metrics, wanted: int) -> Gone:
+    """Looks until nothing runs any more. Each look asks for a little: an idle engine counts not."""
+    until, asked = time.monotonic() + PATIENCE_S, 1
+    while True:
+        usual.is_answer(ask.client.post(CHAT, usual.body))
+        asked += 1
+        now = Metrics.of(ask.client)
+        running = now[RUNNING] if now and RUNNING in now else 0.0
+        generated = (now[GENERATED] if now else 0.0) - before[GENERATED]
+        generated -= asked * usual.body["max_tokens"]
+        if not running or time.monotonic() > until:
+            return Gone(not running, generated, wanted)
+        time.sleep(_POLL_S)
+
+
+def stopped(gone: Gone) -> None:
+    """The work stopped, well before its end. Raises Failed."""
+    if not gone.stopped or gone.generated > gone.wanted / 2:
+        raise Failed(
+            "The server goes on with an answer after its client has gone",
+            expected=f"far fewer than {gone.wanted} tokens",
+            actual=f"{gone.generated:.0f} tokens, {'nothing' if gone.stopped else 'more'} to come",
+        )
