@@ -60,7 +60,7 @@ class Hunter:
     def hunted(
         self, mutants: Sequence[ProtocolMutant], *, workers: int = 2, to_the_end: bool = False
     ) -> Iterator[Caught]:
-        """What each comes to, in their order, as it is known.
+        """What each comes to, as it is known.
 
         A requirement that falls on the sound server as well kills nothing: those that have killed
         are asked for there, and where one falls its mutants are hunted once more without it.
@@ -73,12 +73,12 @@ class Hunter:
                 tasks = [(each, None, to_the_end) for each in quarries]
                 found = list(pool.map(self._hunt, tasks))
                 killers = frozenset(id for each in found for id in each.killers)
-                everything = Quarry(SOUND, "")
-                fell = pool.submit(self._hunt, (everything, killers, True)).result().killers
-                yield from (each for each in found if not set(each.killers) & set(fell))
-                again = {each.name for each in found if set(each.killers) & set(fell)}
+                task = (Quarry(SOUND, area=""), killers, True)
+                fell = pool.submit(self._hunt, task).result().killers.keys()
+                again = {each.name for each in found if each.killers.keys() & fell}
+                yield from (each for each in found if each.name not in again)
                 mutants = [mutant for mutant in mutants if mutant.name in again]
-                spared |= set(fell)
+                spared |= fell
 
     def _hunt(self, task: tuple[Quarry, frozenset[str] | None, bool]) -> Caught:
         quarry, only, to_the_end = task
