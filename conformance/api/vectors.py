@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from openai.types import CreateEmbeddingResponse
-from pydantic import BaseModel
 
 from conformance.api import expect
 from conformance.outcomes import Failed, Inconclusive, Silent
@@ -33,17 +32,6 @@ SAME = load(FIXTURE).bound
 UNIT = 1e-3
 """How far a length may be from 1: vectors are of 16 bits before they are made unit vectors, which
 in float32 is exact to 1e-6; one that was rounded to bfloat16 afterwards is within 2^-8 / 4."""
-
-
-class _Encoded(BaseModel):
-    embedding: str
-    index: int
-
-
-class _EncodedAnswer(BaseModel):
-    """An answer in base64, which the client's own type has as numbers."""
-
-    data: list[_Encoded]
 
 
 class Embedder:
@@ -129,15 +117,23 @@ def encoded(response: Response, dtype: str = "<f4") -> Vectors:
         Silent: the numbers came in JSON.
         Failed: they are no base64 of such numbers.
     """
+    return encoded_as(response, "embedding", dtype)
+
+
+def encoded_as(response: Response, field: str, dtype: str) -> Vectors:
+    """As `encoded`, for an operation that calls the vector `field`."""
     data = expect.ok(response).get("data")
-    if isinstance(data, list) and data and isinstance(data[0].get("embedding"), list):
+    entries = data if isinstance(data, list) else []
+    texts = [each.get(field) for each in entries if isinstance(each, dict)]
+    if any(isinstance(text, list) for text in texts):
         raise Silent(
             "`encoding_format: base64` is accepted and ignored",
             expected="a base64 string",
             actual="a list of numbers",
         )
-    texts = expect.typed_json(response.body, _EncodedAnswer).data
-    return table([_decoded(each.embedding, dtype) for each in texts])
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise Failed("There is no vector in base64", expected=f"data[].{field}", actual=data)
+    return table([_decoded(text, dtype) for text in texts])
 
 
 def _decoded(text: str, dtype: str) -> list[float]:

@@ -129,16 +129,19 @@ def distributed(
         what: names what was asked for, to begin the sentence "… does not give".
 
     Raises:
-        Silent, Failed: they do not come from it; the explanation that fits best says why.
+        Silent, Failed: they do not come from it. The explanations that fit say why; Silent where
+            each of them is that a parameter was ignored.
         Inconclusive: they may, and may come from another one as well.
     """
     shown = _shares(drawn)
     likely = [(each.ranges.probable(drawn), each) for each in others]
     if expected.probable(drawn) < ALARM:
-        probability, best = max(likely, key=lambda each: each[0], default=(0.0, None))
-        if best is not None and probability >= REFUTED:
-            kind = type(best.judgement)
-            raise kind(best.judgement.message, expected=str(expected), actual=shown)
+        fitting = [each.judgement for probability, each in likely if probability >= REFUTED]
+        if fitting:
+            silent = all(isinstance(each, Silent) for each in fitting)
+            said = "; or: ".join(dict.fromkeys(each.message for each in fitting))
+            kind = Silent if silent else Failed
+            raise kind(said, expected=str(expected), actual=shown, cause=fitting[0].message)
         raise Failed(
             f"{what} does not give the distribution that it has to",
             expected=str(expected),

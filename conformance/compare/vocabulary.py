@@ -177,14 +177,18 @@ def with_and_without_special(tokenizer: Tokenizer, way: str, messages: Messages)
     Raises:
         Inconclusive: it adds none.
     """
+    adds_special(tokenizer)
     text = rendered(tokenizer, messages)
-    counts = len(tokenizer.encode(text)), len(tokenizer.encode(text, special=False))
-    if counts[0] == counts[1]:
+    return len(tokenizer.encode(text)), len(tokenizer.encode(text, special=False))
+
+
+def adds_special(tokenizer: Tokenizer) -> None:
+    """The tokenizer adds special tokens of its own to a text. Raises Inconclusive."""
+    if tokenizer.encode("Hi") == tokenizer.encode("Hi", special=False):
         raise Inconclusive(
             "The tokenizer adds no special tokens: one that does would decide",
             cause="The model's tokenizer does not allow the check",
         )
-    return counts
 
 
 def verbatim(text: str) -> str:

@@ -16,6 +16,7 @@ from openai import AsyncOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, Ope
 
 from conformance.api.clients import installed
 from conformance.api.expect import REFUSALS
+from conformance.api.tools.judging import TheModelsChoice
 from conformance.api.unserved import NOT_SERVED
 from conformance.evidence import Exchange, clip, curl_line, redact
 from conformance.outcomes import Absent, Failed, Judgement, Unsupported
@@ -75,6 +76,7 @@ class Official:
             Absent: the operation is not served.
             Unsupported: it is refused honestly.
             Failed: the client was answered something else than it is built for.
+            TheModelsChoice: the answer was cut before the client could parse it.
             TransportFailure: no complete answer came.
         """
         try:
@@ -137,6 +139,11 @@ class Official:
 
     def _judge(self, raised: Exception, optional: str) -> None:
         said, kind = str(raised) or type(raised).__name__, type(raised).__name__
+        if kind == "LengthFinishReasonError":
+            raise TheModelsChoice(
+                "The answer was cut at its length: a model that writes shorter JSON would decide",
+                cause="The model's own answer does not allow the check",
+            ) from None
         status = getattr(raised, "status_code", None)
         if optional and status in NOT_SERVED:
             raise Absent(

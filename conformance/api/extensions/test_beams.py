@@ -44,8 +44,7 @@ def test_beams(calibrated: None, ways: Ways, way: str) -> None:
     SHOULD,
     source=SOURCE,
     profiles=("api",),
-    accepts=on_both("length_penalty"),
-    honours=on_both("use_beam_search"),
+    accepts=on_both("use_beam_search", "length_penalty"),
 )
 @both_ways
 def test_one_beam(ways: Ways, prompts: Prompts, way: str) -> None:

@@ -54,6 +54,9 @@ def test_truncation_side(ways: Ways, prompts: Prompts, side: str) -> None:
             prompt, max_tokens=3, truncate_prompt_tokens=len(ids), truncation_side=side
         )
     )
+    extensions.shorter_prompt(
+        "truncate_prompt_tokens", plain.prompt_tokens, found.prompt_tokens, len(ids)
+    )
     extensions.same_answer("truncation_side", wanted.text, found.text, plain.text)
 
 

@@ -53,7 +53,9 @@ def test_like_chat(ask: Ask, messages: MessagesApi, prompts: Prompts) -> None:
 
     Teams point Anthropic's tools at a server that they know by its other side.
     """
-    judging.like_chat(messages.say(prompts.words), answers.chat(ask.chat(prompts.words)))
+    judging.like_chat(
+        messages.say(prompts.words), answers.chat(ask.chat(prompts.words, max_tokens=16))
+    )
 
 
 @requirement(

@@ -15,6 +15,7 @@ from conformance.targets.client import Response
 from conformance.targets.server import ServerTarget
 
 SOURCE = "Anthropic POST /v1/messages"
+COUNTED = "/v1/messages/count_tokens"
 API = ("api",)
 
 FIELDS: dict[str, dict[str, Any]] = {
@@ -81,7 +82,7 @@ def wrong(messages: MessagesApi, changes: dict[str, Any]) -> Response:
     MUST,
     source=f"{SOURCE}: model; not_found_error, 404",
     profiles=API,
-    refuses="/v1/messages: model; /v1/messages/count_tokens:; /v1/messages/count_tokens: model",
+    refuses={"message": "model", "count": f"{COUNTED}:; {COUNTED}: model"},
 )
 @pytest.mark.parametrize("path", [PATH, COUNT], ids=["message", "count"])
 def test_unknown_model(messages: MessagesApi, path: str) -> None:
@@ -122,6 +123,7 @@ def test_too_long(messages: MessagesApi, target: ServerTarget) -> None:
 
     Agents then cut it themselves; one that is cut without a word loses its instructions.
     """
+    messages.say(GREETING)
     asked = invalid.too_long(invalid.context_length(target))
     reading.refused(wrong(messages, {"messages": asked}), what="A conversation that is too long")
 

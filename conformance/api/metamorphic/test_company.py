@@ -56,7 +56,7 @@ def test_strangers(ways: Ways, prompts: Prompts, way: str) -> None:
     source="vLLM: automatic prefix caching, cache_salt",
     profiles=("api",),
     alone=True,
-    honours=on_both("cache_salt"),
+    accepts=on_both("cache_salt"),
 )
 @both_ways
 def test_cached(ways: Ways, prompts: Prompts, way: str) -> None:
@@ -165,8 +165,8 @@ def test_top_k_one(ways: Ways, prompts: Prompts, way: str, temperature: float) -
 
     Only the best token is left to draw.
     """
-    greedy = ways.say(way, prompts.words, max_tokens=16)
-    found = ways.say(way, prompts.words, max_tokens=16, temperature=temperature, top_k=1, seed=3)
+    greedy = ways.say(way, prompts.draw, max_tokens=3)
+    found = ways.say(way, prompts.draw, max_tokens=3, temperature=temperature, top_k=1, seed=3)
     metamorphic.alike(greedy.text, found.text, "The greedy answer and the one of `top_k` 1")
 
 

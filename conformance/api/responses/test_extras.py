@@ -118,6 +118,7 @@ def test_truncation_auto(responses: Responses, target: ServerTarget) -> None:
 
     Long chats then go on, without their beginning.
     """
+    responses.say(GREETING)
     limit = invalid.context_length(target)
     said = responses.say(invalid.too_long(limit), truncation="auto", max_output_tokens=1)
     changes.fits(said, limit)
@@ -165,7 +166,7 @@ def test_refused(ask: Ask, responses: Responses, case: str) -> None:
     MUST,
     source=f"{SOURCE}: truncation disabled, by default; vLLM: 400",
     profiles=API,
-    refuses="input, truncation",
+    refuses={"left-out": "input", "disabled": "input, truncation"},
 )
 @pytest.mark.parametrize("truncation", ["left-out", "disabled"])
 def test_too_long(responses: Responses, target: ServerTarget, truncation: str) -> None:

@@ -31,7 +31,7 @@ CALLS = {
 }
 
 
-@requirement("api/responses/tools", MUST, source=SOURCE, profiles=API, honours="tools, tool_choice")
+@requirement("api/responses/tools", MUST, source=SOURCE, profiles=API, honours="tools")
 @pytest.mark.parametrize("script", CALLS.values(), ids=CALLS)
 def test_tools(responses: Responses, errands: Errands, script: str) -> None:
     """What a model that is offered tools does MUST be told in items: its text, its thoughts, and

@@ -100,7 +100,7 @@ TOGETHER = {
     "temperature-min-p": Case(DIGITS, {"temperature": 2, "min_p": 0.4}),
     "top-k-top-p": Case(DIGITS, {"top_k": 4, "top_p": 0.6}),
     "min-p-top-p": Case(DIGITS, {"min_p": 0.45, "top_p": 0.7}),
-    "all-four": Case(DIGITS, {"temperature": 1.5, "min_p": 0.25, "top_k": 6, "top_p": 0.8}),
+    "all-four": Case(DIGITS, {"temperature": 2, "min_p": 0.5, "top_k": 8, "top_p": 0.85}),
     "logit-bias-temperature": Case(LETTERS, {"logit_bias": {"C": 2}, "temperature": 0.5}),
     "logit-bias-top-k": Case(LETTERS, {"logit_bias": {"D": 3}, "top_k": 2}),
     "logit-bias-min-p": Case(LETTERS, {"logit_bias": {"A": -2}, "min_p": 0.4}),

@@ -102,6 +102,7 @@ def test_special_tokens(tokens: Tokens, tokenizer: Tokenizer, special: bool) -> 
     A text in the middle of a prompt has none.
     """
     found = tokens.tokenize(prompt="Hi", add_special_tokens=special)
+    vocabulary.adds_special(tokenizer)
     expect.same(found.tokens, tokenizer.encode("Hi", special=special), what="The tokenization")
 
 

@@ -8,10 +8,9 @@ import pytest
 
 from conformance.api import expect
 from conformance.api.ask import Ask, read_stream
-from conformance.api.invalid import REFUSAL_TIMEOUT_S
 from conformance.api.prompts import Prompts
 from conformance.api.transport import connections
-from conformance.api.transport.usual import CHAT, Usual
+from conformance.api.transport.usual import CHAT, Usual, soon
 from conformance.requirements import MUST, SHOULD, requirement
 from conformance.targets.wire import Wire, in_chunks
 
@@ -142,7 +141,7 @@ def test_beside(ask: Ask, prompts: Prompts, idle: str) -> None:
     with ExitStack() as stack:
         for _ in range(connections.IDLE_CONNECTIONS):
             connections.IDLE[idle](stack.enter_context(Wire(ask.client)), usual)
-        usual.is_answer(ask.client.post(CHAT, usual.body, timeout_s=REFUSAL_TIMEOUT_S))
+        usual.is_answer(ask.client.post(CHAT, usual.body, timeout_s=soon(ask)))
 
 
 @requirement(
@@ -161,7 +160,7 @@ def test_slow_reader(ask: Ask, prompts: Prompts) -> None:
     with Wire(ask.client) as wire:
         body = {**usual.body, "stream": True}
         wire.send(wire.request("POST", CHAT, body))
-        usual.is_answer(ask.client.post(CHAT, usual.body, timeout_s=REFUSAL_TIMEOUT_S))
+        usual.is_answer(ask.client.post(CHAT, usual.body, timeout_s=soon(ask)))
         expect.same(read_stream(wire.response()).chat_text(), usual.text, what="The stream")
 
 
@@ -199,7 +198,7 @@ def test_expect_continue(ask: Ask, prompts: Prompts) -> None:
     other clients wait for ever.
     """
     usual = Usual.asked(ask, prompts)
-    with Wire(ask.client, timeout_s=REFUSAL_TIMEOUT_S) as wire:
+    with Wire(ask.client, timeout_s=soon(ask)) as wire:
         data = wire.request("POST", CHAT, usual.body, headers={"Expect": "100-continue"})
         head, end, body = data.partition(b"\r\n\r\n")
         wire.send(head + end)

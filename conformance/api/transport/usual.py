@@ -9,6 +9,7 @@ from typing import Any
 
 from conformance.api import answers, expect
 from conformance.api.ask import Ask
+from conformance.api.invalid import REFUSAL_TIMEOUT_S
 from conformance.api.prompts import Prompts
 from conformance.outcomes import Failed
 from conformance.targets.client import Response
@@ -16,6 +17,11 @@ from conformance.targets.client import Response
 CHAT = "/chat/completions"
 REFUSED = frozenset({400, 413, 415, 422})
 """Statuses with which a body may be refused that is wrong, too large or of another coding."""
+
+
+def soon(ask: Ask) -> float:
+    """Seconds within which a short request is answered, whatever the machine does besides."""
+    return min(REFUSAL_TIMEOUT_S, ask.client.timeout_s)
 
 
 @dataclass(frozen=True)

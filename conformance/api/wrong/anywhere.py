@@ -68,7 +68,7 @@ RICH: Mapping[str, Body] = {
         "stop_sequences": ["\n\n"],
     },
     "/v1/messages/count_tokens": {"messages": [_USER], "tools": [_ANTHROPIC]},
-    "/v1/chat/completions/batch": {**_SAMPLING, "messages": [[_USER]]},
+    "/v1/chat/completions/batch": {"stop": ["."], "seed": 1, "messages": [[_USER]]},
     "/tokenize": {"prompt": "Hi", "add_special_tokens": True},
     "/detokenize": {"tokens": [1, 2, 3]},
     "embeddings.create": {"input": ["Hi", "Ho"], "encoding_format": "float"},
