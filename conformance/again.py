@@ -92,18 +92,17 @@ def take_up(options: Options, folder: RunFolder, now: dict[str, Any]) -> list[st
     ]
 
 
-def holds_now(results: Iterable[Result], measured: str) -> str | None:
-    """Why a run over a part is no certificate; None where some of it falls short.
+def no_certificate(results: Iterable[Result], measured: str) -> str:
+    """Why a run over a part of a profile is no certificate, though every MUST of it holds.
 
     Args:
         measured: that part, in words.
     """
     found = list(results)
-    if any(_fell_short(result) for result in found):
-        return None
+    short = sum(map(_fell_short, found))
+    hold = f"{short} of {len(found)} fall short below MUST" if short else f"all {len(found)} hold"
     return (
-        f"only {measured} was measured; all {len(found)} hold now, and a run of the whole profile "
-        "would certify."
+        f"only {measured} was measured; {hold} now, and a run of the whole profile would certify."
     )
 
 

@@ -176,13 +176,13 @@ class Certification:
         lost = self.folder.lost()
         reason = f"{lost}." if lost else None if complete else "the run was interrupted."
         part = "what fell short before" if self.options.since_failed else self.folder.part()
-        holds = again.holds_now(results, part) if part and reason is None else None
         complete = complete and not part
-        verdict = judge(
-            [(result.level, result.outcome) for result in results],
-            expected_total=len(results),
-            void=holds or reason,
-        )
+        outcomes = [(result.level, result.outcome) for result in results]
+        verdict = judge(outcomes, expected_total=len(results), void=reason)
+        holds = bool(part and verdict.certified)
+        if part and holds:
+            reason = again.no_certificate(results, part)
+            verdict = judge(outcomes, expected_total=len(results), void=reason)
         void = verdict.exit_code == 2
         self.certificate = report.Certificate(
             verdict=verdict,

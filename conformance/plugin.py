@@ -40,6 +40,19 @@ RESULT_PROPERTY = "maccord_result"
 FOOTPRINT_PROPERTY = "footprint"
 """What a requirement records of the memory that a pool took, with pytest's `record_property`."""
 
+_OF_CORE = (
+    "audio", "chat", "classify", "completions", "embed", "embeddings", "models", "pooling",
+    "rerank", "score", "transport",
+)  # fmt: skip
+FOLDERS = {
+    "core": _OF_CORE,
+    "numerics": ("numerics",),
+    "numerics-quantized": ("numerics",),
+    "serving": (),
+    "kernels": (),
+}
+"""Folders of `api` that hold requirements of a profile; of one that is not named here all."""
+
 _measured_from = pytest.StashKey[float]()
 _worker = pytest.StashKey[WorkerState]()
 CERTIFICATION = pytest.StashKey[Certification]()
@@ -104,6 +117,13 @@ def pytest_configure_node(node: Any) -> None:
     """Give an xdist worker what the controller knows."""
     if (state := node.config.stash.get(_worker, None)) is not None:
         node.workerinput["maccord"] = state.to_json()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A folder of `api` without a requirement of the profile: most profiles are a small part."""
+    held = FOLDERS.get(config.getoption("--profile"))
+    beside = collection_path.parent == SUITE_FOLDER / "api" and collection_path.is_dir()
+    return True if held is not None and beside and collection_path.name not in held else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -57,6 +57,28 @@ def offered(response: Response, *, what: str) -> Response:
     return response
 
 
+def tools(client: Client, model: str, once: Once) -> None:
+    """The target calls tools for this model, as its chat says.
+
+    vLLM without a parser for the model's calls refuses tools in a chat, and passes over them
+    elsewhere.
+
+    Raises:
+        Absent: chat refuses tools honestly.
+    """
+    function = {"name": "ping", "parameters": {"type": "object", "properties": {}}}
+    asked = {
+        "model": model,
+        "messages": [{"role": "user", "content": "Hi"}],
+        "max_tokens": 1,
+        "tools": [{"type": "function", "function": function}],
+        "tool_choice": "auto",
+    }
+    response = once.post(client, "/chat/completions", asked)
+    if response.status in (400, 422, 501):
+        offered(response, what="A tool")
+
+
 class Once:
     """Answers at which several requirements look, each asked for once in a process."""
 

@@ -124,7 +124,7 @@ def encoded_as(response: Response, field: str, dtype: str) -> Vectors:
     """As `encoded`, for an operation that calls the vector `field`."""
     data = expect.ok(response).get("data")
     entries = data if isinstance(data, list) else []
-    texts = [each.get(field) for each in entries if isinstance(each, dict)]
+    texts: list[Any] = [each.get(field) for each in entries if isinstance(each, dict)]
     if any(isinstance(text, list) for text in texts):
         raise Silent(
             "`encoding_format: base64` is accepted and ignored",

@@ -10,9 +10,14 @@ approximation:
 A model states its probabilities up to its own rounding only. So each kind has a range, the distance
 is that to the nearest distribution within all ranges, and the bound holds for each of them.
 
-**False alarms.** One comparison calls a true distribution wrong with probability at most `ALARM`. A
-run makes at most `MOST` of them, so a whole run raises a false alarm with probability at most
-`ALARM * MOST` = 1e-6 (Bonferroni).
+That sees any difference. Known ones are seen in fewer draws by the likelihood ratio: where q is
+another distribution, fixed before anything was drawn, the product of q(x) / p(x) over the draws has
+a mean of 1 under p, so it reaches c with probability at most 1 / c (Markov). The mean of several
+such ratios is one as well; and it only falls where p(x) is replaced by the top of its range.
+
+**False alarms.** One comparison calls a true distribution wrong with probability at most `ALARM`:
+half of it by the distance, half by the ratios. A run makes at most `MOST` of them, so a whole run
+raises a false alarm with probability at most `ALARM * MOST` = 1e-6 (Bonferroni).
 """
 
 from __future__ import annotations
@@ -31,8 +36,12 @@ MOST = 100
 """Comparisons of a run, at most: a test counts them."""
 
 REFUTED = 1e-3
-"""The probability below which another explanation counts as refuted. A target is never blamed on
-its account: it decides between PASS and INCONCLUSIVE, and which name a departure gets."""
+"""The probability below which another explanation counts as refuted, also by a better one. A target
+is never blamed on its account: it decides between PASS and INCONCLUSIVE, and which name a departure
+gets."""
+
+NAMED = 0.02
+"""How likely, beside the best explanation, another one has to be to be named with it."""
 
 OTHER = "anything else"
 """The kind of every answer that is not listed."""
@@ -91,6 +100,26 @@ class Ranges:
             low, high = (middle, high) if sum(clipped(middle).values()) < 1 else (low, middle)
         return clipped(high)
 
+    def likelihood(self, drawn: Iterable[str]) -> float:
+        """The logarithm of the probability of these draws, from the middle of the ranges."""
+        middle = {
+            kind: math.sqrt(least * highest) if least else highest / 4
+            for kind, (least, highest) in self.of.items()
+        }
+        total = math.fsum(middle.values())
+        return self._sum(drawn, {kind: share / total for kind, share in middle.items()})
+
+    def greatest(self, drawn: Iterable[str]) -> float:
+        """The same, with each draw as probable as its range allows: no distribution in the ranges
+        makes the draws likelier."""
+        return self._sum(drawn, {kind: highest for kind, (_, highest) in self.of.items()})
+
+    def _sum(self, drawn: Iterable[str], shares: Mapping[str, float]) -> float:
+        counts = Counter(answer if answer in self.of else OTHER for answer in drawn)
+        if any(shares.get(kind, 0.0) <= 0 for kind in counts):
+            return -math.inf
+        return math.fsum(count * math.log(shares[kind]) for kind, count in counts.items())
+
     def __str__(self) -> str:
         likely = sorted(self.of.items(), key=lambda each: -each[1][1])
         parts = [
@@ -134,9 +163,14 @@ def distributed(
         Inconclusive: they may, and may come from another one as well.
     """
     shown = _shares(drawn)
-    likely = [(each.ranges.probable(drawn), each) for each in others]
-    if expected.probable(drawn) < ALARM:
-        fitting = [each.judgement for probability, each in likely if probability >= REFUTED]
+    likely = {number: each.ranges.likelihood(drawn) for number, each in enumerate(others)}
+    if _wrong(drawn, expected, list(likely.values())):
+        best = max(likely.values(), default=-math.inf)
+        fitting = [
+            each.judgement
+            for number, each in enumerate(others)
+            if each.ranges.probable(drawn) >= REFUTED and likely[number] >= best + math.log(NAMED)
+        ]
         if fitting:
             silent = all(isinstance(each, Silent) for each in fitting)
             said = "; or: ".join(dict.fromkeys(each.message for each in fitting))
@@ -148,8 +182,10 @@ def distributed(
             actual=shown,
             cause="Sampled answers have another distribution",
         )
-    for probability, each in likely:
-        if probability >= REFUTED:
+    own = expected.likelihood(drawn)
+    for each in others:
+        better = own - each.ranges.greatest(drawn) >= -math.log(REFUTED)
+        if not better and each.ranges.probable(drawn) >= REFUTED:
             raise Inconclusive(
                 f"{len(drawn)} answers do not tell it apart from this: {each.judgement.message}. "
                 "More of them would decide",
@@ -157,6 +193,19 @@ def distributed(
                 actual=shown,
                 cause="Too few sampled answers to decide",
             )
+
+
+def _wrong(drawn: Sequence[str], expected: Ranges, others: Sequence[float]) -> bool:
+    """Whether the draws refute the expected distribution: by their distance from it, or by the
+    mean ratio of their likelihoods under others, given as logarithms, to that under it."""
+    if expected.probable(drawn) < ALARM / 2:
+        return True
+    ratios = [other - expected.greatest(drawn) for other in others]
+    highest = max(ratios, default=-math.inf)
+    if highest == -math.inf:
+        return False
+    mean = highest + math.log(math.fsum(math.exp(ratio - highest) for ratio in ratios))
+    return mean - math.log(len(ratios)) >= -math.log(ALARM / 2)
 
 
 def _shares(drawn: Sequence[str]) -> str:

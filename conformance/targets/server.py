@@ -233,7 +233,8 @@ def _max_model_len(weights: Path) -> int:
         config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return MAX_MODEL_LEN
-    own = (config.get("text_config") or config).get("max_position_embeddings")
+    text = config.get("text_config") or config
+    own = text.get("max_position_embeddings", text.get("max_target_positions"))
     return min(own, MAX_MODEL_LEN) if isinstance(own, int) else MAX_MODEL_LEN
 
 

@@ -6,7 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance.targets.client import Client, Response, TransportFailure
-from fixtures.models.tasks.words import CLASSIFICATION, EMBEDDING, OTHERS, SCORING, TEXT
+from conformance.targets.multipart import multipart
+from fixtures.models.tasks.words import (
+    AUDIO,
+    CLASSIFICATION,
+    EMBEDDING,
+    OTHERS,
+    SCORING,
+    TEXT,
+)
+from fixtures.sounds import silence
 
 Least = Callable[[Client, str, float], Response]
 """Sends the cheapest valid request for a task, within a time in seconds."""
@@ -25,11 +34,19 @@ def _post(path: str, *, at_root: bool = False, **own: Any) -> Least:
     return ask
 
 
+def _listen(client: Client, model: str, timeout_s: float) -> Response:
+    body, headers = multipart([("model", model), ("language", "en")], silence(0.1))
+    return client.request(
+        "POST", "/audio/transcriptions", content=body, headers=headers, timeout_s=timeout_s
+    )
+
+
 _LEAST: dict[str, Least] = {
     TEXT: _post("/chat/completions", messages=[{"role": "user", "content": "Hi"}], max_tokens=1),
     EMBEDDING: _post("/embeddings", input="Hi"),
     SCORING: _post("/rerank", at_root=True, query="Hi", documents=["Hi"]),
     CLASSIFICATION: _post("/classify", at_root=True, input="Hi"),
+    AUDIO: _listen,
 }
 
 

@@ -153,8 +153,11 @@ class Wire:
         return not self._pending and self._came(1.0) and not self._pending
 
     def more(self, within_s: float) -> bytes:
-        """What came after the last response."""
-        self._came(within_s)
+        """All that came after the last response, waiting so long for each piece; it is kept."""
+        size = -1
+        while size < len(self._pending):
+            size = len(self._pending)
+            self._came(within_s)
         return self._pending
 
     def _read(self, started: float, owed: Exchange, reading: _Reading | None) -> bytes:

@@ -69,7 +69,6 @@ RESPONSES: Table = {
             "api/responses/json-object": SILENT,
             "api/responses/stream-text[words]": FAIL,
             "api/responses/stream-text[emoji]": FAIL,
-            "api/responses/stream-text[long]": FAIL,
         },
     ),
     "counts-one-more": (

@@ -18,10 +18,10 @@ from conformance.api.clients import (
     test_openai,
     test_openai_responses,
 )
-from conformance.api.clients.official import Official
+from conformance.api.clients.official import Official, timed_out
 from conformance.api.prompts import GENERAL
 from conformance.api.structured.asking import GENERAL as QUESTION
-from conformance.outcomes import Failed, Judgement, Level, Silent
+from conformance.outcomes import Failed, Inconclusive, Judgement, Level, Silent
 from conformance.targets.client import Client, TransportFailure
 from tests.agentic.faulting import FAIL, SILENT, UNSUPPORTED, answered, ignores, streamed, without
 from tests.agentic.http import HttpServer
@@ -197,6 +197,20 @@ def test_no_key_is_part_of_the_evidence():
             official.openai().models.list()
         assert "right" not in json.dumps([vars(each) for each in client.exchanges])
         assert httpx.get(f"{server.base_url}/models").status_code == 401
+
+
+def test_a_deadline_that_passed():
+    class APITimeoutError(Exception):
+        pass
+
+    def late():
+        raise APITimeoutError
+
+    timed_out(late)
+    with pytest.raises(Failed):
+        timed_out({}.popitem)
+    with pytest.raises(Inconclusive):
+        timed_out(dict)
 
 
 def test_a_turn_with_a_tool():

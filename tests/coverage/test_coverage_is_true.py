@@ -34,6 +34,7 @@ def sent(tmp_path_factory):
     with MisbehavingServer(GOOD) as server:
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
         command += ["-p", "tests.coverage.sent", "--base-url", server.base_url]
+        command += ["--request-timeout", "5"]  # it is asked for more than it can do
         command += [str(API / area) for area in AREAS]
         environment = {**os.environ, "MACCORD_SENT": str(file)}
         subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=300)

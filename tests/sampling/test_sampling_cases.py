@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 
 import pytest
 
 from conformance.api.sampling import cases
 from conformance.api.sampling.cases import known
-from conformance.api.sampling.drawing import DRAWS
+from conformance.api.sampling.drawing import DRAWS, SINGLE
+from conformance.compare import frequencies
 from conformance.compare.frequencies import ALARM, REFUTED, Ranges, distributed
 from conformance.compare.transformed import ERROR, Known
+from conformance.outcomes import Failed, Inconclusive, Silent
 
 CASES = {**cases.OPENAI, **cases.RARER, **cases.TOGETHER}
 
@@ -44,6 +47,36 @@ def test_every_other_way_is_caught(name):
         drawn = drawn_from(other.ranges, seed)
         assert expected.probable(drawn) < ALARM, other.judgement.message
         assert other.ranges.probable(drawn) >= REFUTED
+
+
+@pytest.mark.parametrize("name", ["temperature-top-p", "penalties", "min-p", "choice-temperature"])
+def test_the_rate_of_false_alarms_is_kept(name, monkeypatch):
+    """With an alarm of 1 in 10, at most 1 in 10 of true samples raise it, whatever their size."""
+    monkeypatch.setattr(frequencies, "ALARM", 0.1)
+    case = CASES[name]
+    prompt = known(case.prompt)
+    expected = prompt.answers(case.parameters, case.tokens)
+    others = prompt.explanations(case.parameters, case.tokens)
+    alarms = 0
+    for seed in range(300):
+        with suppress(Inconclusive):
+            try:
+                distributed(drawn_from(expected, seed)[: 16 + seed], expected, others, what=name)
+            except (Silent, Failed):
+                alarms += 1
+    assert alarms <= 30
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_few_answers_never_blame(name):
+    """Where a target gives one answer a request, fewer are drawn: PASS or INCONCLUSIVE."""
+    case = CASES[name]
+    prompt = known(case.prompt)
+    expected = prompt.answers(case.parameters, case.tokens)
+    others = prompt.explanations(case.parameters, case.tokens)
+    for seed in range(5):
+        with suppress(Inconclusive):
+            distributed(drawn_from(expected, seed)[:SINGLE], expected, others, what=name)
 
 
 @pytest.mark.parametrize("name", CASES)

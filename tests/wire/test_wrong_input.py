@@ -163,8 +163,9 @@ def test_a_wrong_value_is_shrunk_to_the_simplest(monkeypatch):
     assert len(last) == 6
 
 
-def test_what_was_answered_wrongly_once_is_told():
+def test_what_was_answered_wrongly_once_is_told(monkeypatch):
     """Not every fault comes again when it is looked for."""
+    monkeypatch.setenv(judging.AT_NIGHT, "3")
     times = []
 
     def answer(body: dict) -> tuple[int, object]:

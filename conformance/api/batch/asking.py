@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.api import expect
+from conformance.api import expect, optional
 from conformance.api.ask import Ask
 from conformance.api.extensions.ways import Said
 from conformance.outcomes import Failed
@@ -46,7 +46,9 @@ class Batches:
         """One request. Raises as `expect.ok`, and Failed as `_read`."""
         body = self.ask.chat_body([], **parameters)
         body["messages"] = conversations
-        found = _read(self.ask.client.post(BATCH, body))
+        response = self.ask.client.post(BATCH, body)
+        expect.ok(optional.served(response, what=BATCH))
+        found = _read(response)
         if found.body["choices"] and len(found.choices) != len(conversations):
             raise Failed(
                 "A batch has not one choice a conversation",

@@ -32,8 +32,8 @@ def test_conversations(batches: Batches, prompts: Prompts) -> None:
     Evaluations send a thousand questions so; an answer at another's place is two wrong ones.
     """
     asked = [prompts.words, prompts.draw, [user(GREETING)], prompts.words]
-    apart = batches.apart(asked, max_tokens=6)
     together = batches.together(asked, max_tokens=6)
+    apart = batches.apart(asked, max_tokens=6)
     compared.alike(apart.choices, together.choices, "messages")
     metamorphic.alike(apart.usage, together.usage, "Usage of single requests and of a batch")
     extensions.text_given("model", together.body.get("model"), batches.ask.model)
@@ -55,10 +55,10 @@ def test_effective(batches: Batches, prompts: Prompts, tokenizer: Tokenizer, nam
     plain = said(batches.ask.chat(prompts.words, max_tokens=16)).text
     asked = cases.conversations(name, prompts, plain)
     case = cases.effective(name, prompts, tokenizer, plain)
+    together = batches.together(asked, **case.parameters)
     apart = batches.apart(asked, **case.parameters)
     without = batches.apart(asked, **(case.without or {}))
     compared.effective(apart.choices, without.choices, name)
-    together = batches.together(asked, **case.parameters)
     compared.heeded(without.choices, together.choices, name)
     compared.alike(apart.choices, together.choices, name)
 
@@ -77,8 +77,8 @@ def test_passive(batches: Batches, prompts: Prompts, name: str) -> None:
     Clients send every field of their forms.
     """
     asked = [prompts.words, prompts.draw]
-    apart = batches.apart(asked, max_tokens=4)
     together = batches.together(asked, max_tokens=4, **{name: cases.PASSIVE[name]})
+    apart = batches.apart(asked, max_tokens=4)
     compared.alike(apart.choices, together.choices, name)
 
 
@@ -135,9 +135,9 @@ def test_chat_template(batches: Batches, prompts: Prompts, tokenizer: Tokenizer)
 
     A template may run for ever, so production refuses one that it was not told to trust.
     """
-    wanted = batches.apart([prompts.words], max_tokens=16).choices
     template = vocabulary.verbatim(vocabulary.rendered(tokenizer, prompts.words))
     found = batches.together([[user(GREETING)]], max_tokens=16, chat_template=template).choices
+    wanted = batches.apart([prompts.words], max_tokens=16).choices
     compared.alike(wanted, found, "chat_template")
 
 
@@ -153,7 +153,7 @@ def test_include_reasoning(batches: Batches, thought: Thought) -> None:
 
     What the model thought is not for every person to read, and is most of the bytes.
     """
-    thought.parsed()
     asked = {"max_tokens": 96, "chat_template_kwargs": {"enable_thinking": True}}
     found = batches.together([thought.messages], include_reasoning=False, **asked)
+    thought.parsed()
     kept_out(found.first(), thought)

@@ -6,7 +6,7 @@ Its tracing, which would send what it does to OpenAI, is off.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from conformance.api.clients import installed
 from conformance.api.clients.official import Official
@@ -34,10 +34,24 @@ class Run:
     again: str = ""
 
 
+def undecided(raised: Exception, scripted: bool) -> NoReturn:
+    """Raises TheModelsChoice where a model that is not known went on without end."""
+    if not scripted and type(raised).__name__ in ("ModelBehaviorError", "MaxTurnsExceeded"):
+        raise TheModelsChoice(
+            "The model comes to no end: one that answers briefly would decide",
+            actual=str(raised)[:200],
+            cause=CHOICE,
+        )
+    raise raised
+
+
 async def run(official: Official, side: str, scripted: bool) -> Run:
     """One run. Raises NotInstalled, and what the framework raises."""
     package, done, made = _made(official, side, scripted)
-    result = await package.Runner.run(made, QUESTION, max_turns=4)
+    try:
+        result = await package.Runner.run(made, QUESTION, max_turns=4)
+    except Exception as raised:
+        undecided(raised, scripted)
     done.final = str(result.final_output)
     return done
 
@@ -46,8 +60,11 @@ async def stream(official: Official, side: str, scripted: bool) -> Run:
     """One run, streamed to its end."""
     package, done, made = _made(official, side, scripted)
     streamed = package.Runner.run_streamed(made, QUESTION, max_turns=4)
-    async for _ in streamed.stream_events():
-        pass
+    try:
+        async for _ in streamed.stream_events():
+            pass
+    except Exception as raised:
+        undecided(raised, scripted)
     done.final = str(streamed.final_output)
     return done
 
@@ -55,9 +72,12 @@ async def stream(official: Official, side: str, scripted: bool) -> Run:
 async def twice(official: Official, side: str, scripted: bool) -> Run:
     """A run, and another on its history."""
     package, done, made = _made(official, side, scripted)
-    first = await package.Runner.run(made, QUESTION, max_turns=4)
-    history = [*first.to_input_list(), {"role": "user", "content": THANKS}]
-    second = await package.Runner.run(made, history, max_turns=4)
+    try:
+        first = await package.Runner.run(made, QUESTION, max_turns=4)
+        history = [*first.to_input_list(), {"role": "user", "content": THANKS}]
+        second = await package.Runner.run(made, history, max_turns=4)
+    except Exception as raised:
+        undecided(raised, scripted)
     done.final, done.again = str(first.final_output), str(second.final_output)
     return done
 

@@ -19,10 +19,14 @@ from conformance.api.expect import REFUSALS
 from conformance.api.tools.judging import TheModelsChoice
 from conformance.api.unserved import NOT_SERVED
 from conformance.evidence import Exchange, clip, curl_line, redact
-from conformance.outcomes import Absent, Failed, Judgement, Unsupported
+from conformance.outcomes import Absent, Failed, Inconclusive, Judgement, Unsupported
 from conformance.targets.client import Client, TransportFailure
 
 _Found = TypeVar("_Found")
+
+DEADLINES = 3
+"""Requests that are made until one misses its deadline: a process that does not run sees none
+pass."""
 
 NO_KEY = "none"
 """The clients insist on a key; a server without keys does not look at it."""
@@ -186,6 +190,30 @@ def typed_error(ask: Callable[[], object], name: str) -> Any:
             ) from None
         return raised
     raise Failed("A request that is wrong is answered", expected=name, actual="an answer")
+
+
+def timed_out(ask: Callable[[], object]) -> None:
+    """Asking ends in the client's own error for a deadline that passed.
+
+    Raises:
+        Failed: it ends in another error.
+        Inconclusive: it is answered, each of `DEADLINES` times.
+    """
+    for _ in range(DEADLINES):
+        try:
+            ask()
+        except Exception as raised:
+            if type(raised).__name__ == "APITimeoutError":
+                return
+            raise Failed(
+                "A deadline that passed is another error in the official client",
+                expected="APITimeoutError",
+                actual=repr(raised)[:300],
+            ) from None
+    raise Inconclusive(
+        "Answers came before a deadline of hundredths of a second, or the machine is too busy to "
+        "see it pass: a longer answer, or a quiet machine, would decide"
+    )
 
 
 def _is_stream(response: Any) -> bool:

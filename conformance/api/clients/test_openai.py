@@ -12,7 +12,7 @@ from conformance.api import answers, expect
 from conformance.api.ask import Ask
 from conformance.api.clients import flows
 from conformance.api.clients.flows import Weather
-from conformance.api.clients.official import Official, typed_error
+from conformance.api.clients.official import Official, timed_out, typed_error
 from conformance.api.prompts import GREETING, Prompts, user
 from conformance.api.structured.asking import Question
 from conformance.requirements import MUST, SHOULD, requirement
@@ -298,7 +298,7 @@ def test_openai_timeout(official: Official, prompts: Prompts) -> None:
     asked: dict[str, Any] = {"model": official.model, "messages": prompts.long, "temperature": 0}
     asked["max_tokens"] = prompts.long_tokens
     client = official.openai(timeout=0.01)
-    typed_error(lambda: client.chat.completions.create(**asked), "APITimeoutError")
+    timed_out(lambda: client.chat.completions.create(**asked))
     with official.judged():
         again = official.openai().chat.completions.create(**{**asked, "max_tokens": 1})
     flows.counted(again)

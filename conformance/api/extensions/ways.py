@@ -58,13 +58,13 @@ class Ways:
         """The request, greedy unless the parameters say otherwise."""
         if way == "chat":
             return self.ask.chat(messages, **parameters)
-        return self.ask.complete(self.prompt(messages), **parameters)
+        return self.ask.complete(self._prompt(messages), **parameters)
 
     def stream(self, way: str, messages: Messages, **parameters: Any) -> Stream:
         """As `send`, streamed."""
         if way == "chat":
             return self.ask.chat_stream(messages, **parameters)
-        return self.ask.complete_stream(self.prompt(messages), **parameters)
+        return self.ask.complete_stream(self._prompt(messages), **parameters)
 
     def say(self, way: str, messages: Messages, **parameters: Any) -> Said:
         """The answer's first choice. Raises as `said`."""
@@ -73,6 +73,12 @@ class Ways:
     def prompt(self, messages: Messages) -> list[int]:
         """The rendered prompt's tokens."""
         return vocabulary.chat_prompt(self.tokenizer, messages)
+
+    def _prompt(self, messages: Messages) -> str | list[int]:
+        """The rendered prompt as text, or as tokens where its text would begin with a special one
+        twice."""
+        ids, text = self.prompt(messages), self.tokenizer.render(messages)
+        return text if self.tokenizer.encode(text) == ids else ids
 
 
 def said(response: Response) -> Said:

@@ -39,11 +39,11 @@ def has_block(said: Said) -> None:
 
 
 def led(said: Said, chat: Answer, *, without: Said) -> None:
-    """The answer under a system prompt is chat's under the same.
+    """The prompt with a system prompt is as long as chat's with the same.
 
     Raises:
-        Silent: the prompt is as long as without.
-        Failed: as `like_chat`.
+        Silent: it is as long as without.
+        Failed: it is of another length.
     """
     if said.body.usage.prompt == without.body.usage.prompt:
         raise Silent(
@@ -51,12 +51,24 @@ def led(said: Said, chat: Answer, *, without: Said) -> None:
             expected=f"{chat.usage.prompt_tokens} tokens of input",
             actual=said.body.usage.prompt,
         )
-    like_chat(said, chat)
+    expect.same(said.body.usage.prompt, chat.usage.prompt_tokens, what="A prompt with `system`")
 
 
 def same_answer(said: Said, other: Said, *, what: str) -> None:
-    """Two requests have one answer. Raises Failed."""
-    expect.same(said.text, other.text, what=what)
+    """Two requests are one conversation, and have one answer.
+
+    Raises:
+        Failed: the prompts have other lengths.
+        TheModelsChoice: the answers are others, as two greedy answers of a model that is unsure.
+    """
+    expect.same(said.body.usage.prompt, other.body.usage.prompt, what=f"{what}: its length")
+    if said.text != other.text:
+        raise TheModelsChoice(
+            "Two greedy answers to one conversation differ: a model that is sure would decide",
+            expected=other.text,
+            actual=said.text,
+            cause="Greedy answers do not repeat",
+        )
 
 
 def answered(said: Said) -> None:
@@ -80,14 +92,14 @@ def same_count(found: int, said: Said) -> None:
     expect.same(found, said.body.usage.prompt, what="The count of `count_tokens`")
 
 
-def grows(found: int, without: int, *, what: str) -> None:
-    """A count is larger than without something.
+def differs(found: int, without: int, *, what: str) -> None:
+    """A count is another than without something. (Templates may have a system prompt of their own.)
 
     Raises:
         Silent: it is not.
     """
-    if found <= without:
-        raise Silent(f"{what} is accepted and not counted", expected=f"> {without}", actual=found)
+    if found == without:
+        raise Silent(f"{what} is accepted and not counted", expected=f"not {found}", actual=found)
 
 
 def thought(said: Said, errand: Errand) -> Said:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from conformance.api import streams
+import json
+
 from conformance.api.ask import Stream
 from conformance.api.extensions.ways import Said
+from conformance.compare import streamed
+from conformance.outcomes import Silent
 
 
-def whole_of(way: str, stream: Stream) -> Said:
-    """The first choice of a stream that was asked for its usage.
+def whole_of(stream: Stream) -> Said:
+    """The first choice of a stream that was asked for its usage. What else is wrong with its form
+    is told by other requirements.
 
-    Raises: as `streams.finish_reason` and `streams.usage`.
+    Raises:
+        Silent: there is no usage.
     """
-    chunks: streams.Chunks = stream.chat_chunks() if way == "chat" else stream.completion_chunks()
-    usage = streams.usage(chunks)
-    counts = usage.prompt_tokens, usage.completion_tokens
-    return Said(streams.text(chunks), streams.finish_reason(chunks), *counts, {}, {})
+    bodies = [json.loads(payload) for payload in stream.payloads]
+    usage = [body["usage"] for body in bodies if body.get("usage")]
+    if not usage:
+        raise Silent(
+            "`stream_options` is accepted and ignored", expected="a chunk with usage", actual="none"
+        )
+    reasons = [choice.get("finish_reason") for choice in streamed.choices(stream.payloads)]
+    reason = next((each for each in reversed(reasons) if each is not None), None)
+    counts = int(usage[-1]["prompt_tokens"]), int(usage[-1]["completion_tokens"])
+    return Said("".join(streamed.texts(stream.payloads)), reason, *counts, {}, {})

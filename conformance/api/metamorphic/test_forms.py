@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from conformance.api import answers, streams
+from conformance.api import answers
 from conformance.api.extensions.ways import Ways, both_ways, on_both, said
 from conformance.api.metamorphic.streamed import whole_of
 from conformance.api.prompts import Prompts
-from conformance.compare import metamorphic, stops, vocabulary
+from conformance.compare import metamorphic, stops, streamed, vocabulary
 from conformance.requirements import MUST, SHOULD, requirement
 
 Messages = list[dict[str, Any]]
@@ -34,7 +34,7 @@ SAMPLED: dict[str, dict[str, Any]] = {
 def _stream_is_the_whole(ways: Ways, way: str, question: Messages, **parameters: Any) -> None:
     whole = ways.say(way, question, **parameters)
     stream = ways.stream(way, question, stream_options={"include_usage": True}, **parameters)
-    found = whole_of(way, stream)
+    found = whole_of(stream)
     metamorphic.alike(whole.text, found.text, "The text of a stream and that of the whole")
     metamorphic.alike(whole.finish_reason, found.finish_reason, "Their finish reasons")
     metamorphic.alike(
@@ -98,9 +98,9 @@ def test_stream_stop(ways: Ways, prompts: Prompts, way: str) -> None:
     plain = ways.say(way, prompts.words, max_tokens=16).text
     stop = [stops.straddling(plain)]
     whole = ways.say(way, prompts.words, max_tokens=16, stop=stop)
-    chunks = ways.stream(way, prompts.words, max_tokens=16, stop=stop)
-    found = chunks.chat_chunks() if way == "chat" else chunks.completion_chunks()
-    metamorphic.alike(whole.text, streams.text(found), "A stopped stream and a stopped answer")
+    stream = ways.stream(way, prompts.words, max_tokens=16, stop=stop)
+    found = "".join(streamed.texts(stream.payloads))
+    metamorphic.alike(whole.text, found, "A stopped stream and a stopped answer")
 
 
 @requirement(

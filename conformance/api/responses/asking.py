@@ -52,13 +52,18 @@ class Responses:
 
     def run(self, errand: Errand, **parameters: Any) -> Said:
         """What the model makes of an errand with tools, which a target need not serve."""
-        response = self.send(**_request(errand, parameters))
+        response = self._run(_request(errand, parameters))
         return reading.said(optional.offered(response, what="A tool"))
 
     def run_stream(self, errand: Errand, **parameters: Any) -> Events:
         """As `run`, streamed."""
-        response = self.send(stream=True, **_request(errand, parameters))
+        response = self._run({**_request(errand, parameters), "stream": True})
         return Events.read(optional.offered(response, what="A tool"))
+
+    def _run(self, request: dict[str, Any]) -> Response:
+        if request.get("tools", OMIT) is not OMIT:
+            optional.tools(self.client, self.model, self._once)
+        return self.send(**request)
 
     def retrieve(self, id: str, **query: object) -> Response:
         """GET /responses/{id}, whatever comes of it."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from conformance.api import expect
 from conformance.api.prompts import GREETING
 from conformance.api.responses.asking import Responses
+from conformance.api.responses.judging import same_answer, same_conversation
 from conformance.api.responses.reading import Said
 from conformance.outcomes import Failed, Inconclusive, Silent
 from conformance.targets.client import Response
@@ -114,14 +116,27 @@ def special_shown(hidden: Said, shown: Said) -> None:
 
 
 def left_free(free: Said, said: Said) -> None:
-    """Two answers to one question are the same. Raises Failed."""
-    expect.same(said.text, free.text, what="An answer in the format of text")
+    """Two answers to one question are the same. Raises as `same_conversation`, and Failed where one
+    is JSON that was not asked for."""
+    if _is_json(said.text) and not _is_json(free.text):
+        raise Failed(
+            "An answer in the format of text is JSON", expected=free.text, actual=said.text
+        )
+    same_conversation(said, free, what="An answer in the format of text")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def unchanged(responses: Responses, extra: dict[str, Any]) -> None:
-    """A request with these fields is answered as without. Raises Failed, and as `Responses.say`."""
-    said = responses.say(GREETING, **extra)
-    expect.same(said.text, responses.say(GREETING).text, what=f"An answer with {', '.join(extra)}")
+    """A request with these fields is answered as without. Raises as `same_conversation`."""
+    what = f"A request with {', '.join(extra)}"
+    same_conversation(responses.say(GREETING, **extra), responses.say(GREETING), what=what)
 
 
 def has_id(said: Said, mine: str) -> None:
@@ -149,7 +164,7 @@ def salted(first: Said, other: Said, again: Said) -> None:
         raise Silent(
             "`cache_salt` is accepted and ignored", expected="no cached tokens", actual=found
         )
-    expect.same(other.text, first.text, what="An answer under another `cache_salt`")
+    same_answer(other, first)
 
 
 def tokens_told(said: Said) -> None:

@@ -11,6 +11,7 @@ from conformance.api import expect
 from conformance.api.answers import Answer
 from conformance.api.responses.events import Events
 from conformance.api.responses.reading import Said, texts
+from conformance.api.tools.judging import TheModelsChoice
 from conformance.compare.texts import total
 from conformance.outcomes import Failed, Inconclusive, Silent
 
@@ -58,13 +59,28 @@ def instructed(said: Said, *, as_system: Said, without: Said) -> None:
 
 
 def same_conversation(said: Said, other: Said, *, what: str) -> None:
-    """Two ways to write one conversation give prompts of one length, and one answer. Raises Failed.
+    """Two ways to write one conversation give prompts of one length, and one answer.
 
     Args:
         what: names the first, to begin the sentence "… is wrong".
+
+    Raises:
+        Failed: the prompts have other lengths.
+        TheModelsChoice: the answers are others, as two greedy answers of a model that is unsure.
     """
-    found = (said.usage.input_tokens, said.text)
-    expect.same(found, (other.usage.input_tokens, other.text), what=what)
+    expect.same(said.usage.input_tokens, other.usage.input_tokens, what=f"{what}: its length")
+    same_answer(said, other)
+
+
+def same_answer(said: Said, other: Said) -> None:
+    """Two requests have one answer. Raises TheModelsChoice where a model may be unsure."""
+    if said.text != other.text:
+        raise TheModelsChoice(
+            "Two greedy answers to one conversation differ: a model that is sure would decide",
+            expected=other.text,
+            actual=said.text,
+            cause="Greedy answers do not repeat",
+        )
 
 
 def repeats(said: Said, field: str, value: object) -> None:

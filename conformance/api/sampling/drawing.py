@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from conformance.api import answers, expect
@@ -13,8 +14,11 @@ from conformance.targets.client import Response
 DRAWS = 640
 """Choices of one request."""
 
-SINGLE = 48
+SINGLE = 96
 """Requests, where one choice is all that a target gives."""
+
+AT_ONCE = 4
+"""Of these, in flight together."""
 
 FORMS = ("chat", "completions")
 
@@ -47,7 +51,12 @@ class Drawing:
                 raise Failed("Other choices than asked for", expected=DRAWS, actual=len(found))
         first = self._texts(form, self._send(ask, form, case, 1))
         self.one_choice.add(form)
-        more = (self._texts(form, self._send(ask, form, case, 1)) for _ in range(SINGLE - 1))
+
+        def another(_: int) -> list[str]:
+            return self._texts(form, self._send(ask, form, case, 1))
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            more = list(pool.map(another, range(SINGLE - 1)))
         return [*first, *(text for texts in more for text in texts)]
 
     def _send(self, ask: Ask, form: str, case: Case, count: int) -> Response:

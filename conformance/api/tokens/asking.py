@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from conformance.api import expect
+from conformance.api import expect, optional
 from conformance.targets.client import Client, Response
 
 TOKENIZE, DETOKENIZE = "/../tokenize", "/../detokenize"
@@ -39,15 +39,16 @@ class Tokens:
     model: str
 
     def tokenize(self, **fields: Any) -> Tokenized:
-        """The tokens of a `prompt` or of `messages`. Raises as `expect.ok`, and Failed."""
-        return _read(self.client.post(TOKENIZE, {"model": self.model, **fields}), Tokenized)
+        """The tokens of a `prompt` or of `messages`. Raises as `served` and `ok`."""
+        response = self.client.post(TOKENIZE, {"model": self.model, **fields})
+        return _read(response, Tokenized, "/tokenize")
 
     def detokenize(self, tokens: list[int]) -> str:
-        """The text of tokens. Raises as `expect.ok`, and Failed."""
+        """The text of tokens. Raises as `served` and `ok`."""
         body = {"model": self.model, "tokens": tokens}
-        return _read(self.client.post(DETOKENIZE, body), Detokenized).prompt
+        return _read(self.client.post(DETOKENIZE, body), Detokenized, "/detokenize").prompt
 
 
-def _read(response: Response, model: type[_Answer]) -> _Answer:
-    expect.ok(response)
+def _read(response: Response, model: type[_Answer], operation: str) -> _Answer:
+    expect.ok(optional.served(response, what=operation))
     return expect.typed_json(response.body, model)

@@ -149,7 +149,7 @@ def test_beside(ask: Ask, prompts: Prompts, idle: str) -> None:
     MUST,
     source="vLLM",
     profiles=API,
-    honours="chat.completions.create: stream",
+    accepts=CREATE,
 )
 def test_slow_reader(ask: Ask, prompts: Prompts) -> None:
     """A client that reads its stream late MUST get all of it, and others their answers meanwhile.

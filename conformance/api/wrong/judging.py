@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -26,7 +27,7 @@ from conformance.outcomes import Failed, Judgement
 from conformance.targets.client import Response, TransportFailure
 
 EXAMPLES = 1
-"""Values of each class in a run of the suite: the simplest."""
+"""Values of each class in a run of the suite: the simplest, which is the first that is drawn."""
 
 AT_NIGHT = "MACCORD_EXAMPLES"
 
@@ -35,7 +36,7 @@ _Drawn = TypeVar("_Drawn")
 
 
 def each_drawn(
-    values: SearchStrategy[_Drawn], check: Callable[[_Drawn], None], examples: int = EXAMPLES
+    values: SearchStrategy[_Drawn], check: Callable[[_Drawn], object], examples: int
 ) -> None:
     """Check some values, and raise what the simplest wrong one raises.
 
@@ -75,6 +76,14 @@ def each_drawn(
         raise judged[-1] from None
 
 
+@cache
+def simplest(sort: str) -> Json:
+    """The simplest value of a class."""
+    drawn: list[Json] = []
+    each_drawn(CLASSES[sort], drawn.append, EXAMPLES)
+    return drawn[0]
+
+
 def judge(sender: Sender, right: object, case: Case) -> None:
     """Every class of the case is answered as it has to be, and then the right request is.
 
@@ -93,7 +102,10 @@ def judge(sender: Sender, right: object, case: Case) -> None:
             what = f"`{case.field}: {shown(value)}`"
             answered_properly(sender.wrong(case.field, value), duty, what=what, kind=case.kind)
 
-    each_drawn(st.tuples(*(CLASSES[sort] for sort in case.classes)), check)
+    if os.environ.get(AT_NIGHT):
+        each_drawn(st.tuples(*(CLASSES[sort] for sort in case.classes)), check, EXAMPLES)
+    else:
+        check(tuple(simplest(sort) for sort in case.classes))
     answers_as_before(sender, right)
 
 

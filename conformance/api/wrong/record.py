@@ -83,7 +83,8 @@ def main() -> None:
                     print(*key, lines[key], file=sys.stderr)
     file = production.FOLDER / f"{options.name}.tsv"
     head = [
-        f"# {options.about}; recorded on {date.today()}, {options.examples} values of each class",
+        f"# {options.about}; recorded on {date.today()}, "
+        f"{options.examples} values or more of each class",
         "# by conformance/api/wrong/record.py",
         "# operation\tfield\tclass of wrong values\tstatuses",
     ]
