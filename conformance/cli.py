@@ -31,6 +31,8 @@ from conformance.report import write_report
 from conformance.report.certificate import Certificate, CertificateError
 from conformance.report.terminal import summary
 from conformance.requirements import PROFILES
+from conformance.selftest import command as detection
+from conformance.selftest import page as detection_page
 from conformance.session import measure
 from conformance.targets import recipes
 from conformance.targets.errors import TargetError
@@ -283,6 +285,50 @@ def coverage(
         print(page.markdown(found), end="")
     else:
         _out.print(_table(list(page.SUMMARY), list(page.summary_rows(found))))
+
+
+@app.command()
+def selftest(
+    mutant: Annotated[list[str] | None, typer.Argument(help="Only these; by default all.")] = None,
+    quick: Annotated[bool, typer.Option(help="Every sixth mutant.")] = False,
+    to_the_end: Annotated[
+        bool, typer.Option(help="Measure every requirement of each, and not until one kills it.")
+    ] = False,
+    backend_python: Annotated[
+        Path | None, typer.Option(help="Interpreter that has vLLM's CPU build already.")
+    ] = None,
+    workers: Annotated[int, typer.Option("-n", min=1, help="Mutants hunted at once.")] = 2,
+    as_list: Annotated[bool, typer.Option("--list", help="Only list the mutants.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="As a page: docs/detection.md.")
+    ] = False,
+) -> None:
+    """Set the suite on servers that are broken on purpose, and show which requirement kills each.
+
+    Exit codes: 0 all are killed, 1 some survive, 2 the server could not be had.
+    """
+    try:
+        mutants = detection.chosen(mutant or [], quick=quick)
+        if as_list:
+            rows = [[each.name, each.what, each.bug] for each in mutants]
+            _out.print(_table(["mutant", "what the server does", "real bug"], rows))
+            return
+        found = detection.run(
+            mutants,
+            _err,
+            python=backend_python and backend_python.absolute(),
+            workers=workers,
+            to_the_end=to_the_end,
+        )
+    except TargetError as error:
+        _say(str(error), "bold red")
+        raise typer.Exit(UNJUDGED) from None
+    survivors = sum(not each.killed for each in found)
+    if as_markdown:
+        print(detection_page.markdown(found, detection.BY_NAME), end="")
+    else:
+        _out.print(f"{len(found)} mutants, {survivors} survivors")
+    raise typer.Exit(1 if survivors else 0)
 
 
 @models.command("list")
