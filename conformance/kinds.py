@@ -59,7 +59,7 @@ OF_TASKS = {
 """Where the requirements are on a server that does something else with its model than continue
 text: what their ids begin with."""
 
-OF_ANY_TASK = ("api/models/", "api/unserved/", "api/optional/")
+OF_ANY_TASK = ("api/models/", "api/unserved/")
 """The same for requirements on every server, whatever it does."""
 
 

@@ -60,7 +60,7 @@ class Hunter:
     def hunted(
         self, mutants: Sequence[ProtocolMutant], *, workers: int = 2, to_the_end: bool = False
     ) -> Iterator[Caught]:
-        """What each comes to, as it is known.
+        """What each comes to, once all of them have been hunted.
 
         A requirement that falls on the sound server as well kills nothing: those that have killed
         are asked for there, and where one falls its mutants are hunted once more without it.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.api import expect
+from conformance.api import expect, of_texts
 from conformance.api.invalid import context_length
 from conformance.api.scores import BOUNDS, CLASSIFIER, LABELS, Asker, moved, near
 from conformance.outcomes import Silent
@@ -248,19 +248,8 @@ def test_request_id(asker: Asker) -> None:
 
     It is how a call is found again in the server's log.
     """
-    found = expect.ok(asker.post("/classify", input="a", request_id="maccord-7Q")).get("id")
-    if "maccord-7Q" not in str(found):
-        raise Silent("`request_id` is accepted and ignored", expected="maccord-7Q", actual=found)
-
-
-HARMLESS: dict[str, Any] = {
-    "user": "somebody",
-    "priority": 0,
-    "cache_salt": "pepper",
-    "padding": "do_not_pad",
-    "mm_processor_kwargs": {},
-    "media_io_kwargs": {},
-}
+    found = expect.ok(asker.post("/classify", input="a", request_id=of_texts.REQUEST_ID))
+    of_texts.of_request(found.get("id"))
 
 
 @requirement(
@@ -269,7 +258,7 @@ HARMLESS: dict[str, Any] = {
     source="vLLM /classify: fields that do not concern a text's class",
     accepts="{name}",
 )
-@pytest.mark.parametrize("name", HARMLESS)
+@pytest.mark.parametrize("name", of_texts.HARMLESS_OF_CHATS)
 def test_without_effect(asker: Asker, name: str) -> None:
     """A field that has nothing to do with the class SHOULD be accepted, and leave it.
 
@@ -278,7 +267,7 @@ def test_without_effect(asker: Asker, name: str) -> None:
     own: dict[str, Any] = {"messages": CHAT} if name == "media_io_kwargs" else {}
     text = None if own else TEXTS[4]
     plain = asker.classify(text, **own).probabilities
-    found = asker.classify(text, **own, **{name: HARMLESS[name]}).probabilities
+    found = asker.classify(text, **own, **{name: of_texts.HARMLESS_OF_CHATS[name]}).probabilities
     near(found, plain, what=f"`{name}`", bound=BOUND)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.api import expect
+from conformance.api import expect, of_texts
 from conformance.api.invalid import context_length
 from conformance.api.scores import BOUNDS, RERANKER, Asker, Ranking, moved, near, sigmoid
 from conformance.outcomes import Failed, Silent
@@ -265,20 +265,7 @@ def test_request_id(asker: Asker) -> None:
 
     It is how a call is found again in the server's log.
     """
-    found = asker.rerank(request_id="maccord-7Q").id
-    if "maccord-7Q" not in found:
-        raise Silent("`request_id` is accepted and ignored", expected="maccord-7Q", actual=found)
-
-
-HARMLESS: dict[str, Any] = {
-    "user": "somebody",
-    "priority": 0,
-    "cache_salt": "pepper",
-    "padding": "do_not_pad",
-    "instruction": "Find what answers.",
-    "chat_template_kwargs": {"instruction": "Find what answers."},
-    "mm_processor_kwargs": {},
-}
+    of_texts.of_request(asker.rerank(request_id=of_texts.REQUEST_ID).id)
 
 
 @requirement(
@@ -287,13 +274,13 @@ HARMLESS: dict[str, Any] = {
     source="vLLM /rerank: fields that a checkpoint without a template for pairs does not use",
     accepts="{name}",
 )
-@pytest.mark.parametrize("name", HARMLESS)
+@pytest.mark.parametrize("name", of_texts.HARMLESS_OF_PAIRS)
 def test_without_effect(asker: Asker, name: str) -> None:
     """A field that has nothing to do with the scores SHOULD be accepted, and leave them.
 
     Gateways add `user`, and frameworks send an instruction to every model.
     """
-    found = asker.rerank(**{name: HARMLESS[name]}).scores
+    found = asker.rerank(**{name: of_texts.HARMLESS_OF_PAIRS[name]}).scores
     near(found, asker.rerank().scores, what=f"`{name}`", bound=BOUND)
 
 
@@ -307,17 +294,9 @@ WRONG: dict[str, tuple[str, dict[str, Any]]] = {
     "top-n-text": ("top_n", {"query": "a", "documents": ["a"], "top_n": "few"}),
 }
 
-WRONG_OF_VLLM: dict[str, tuple[str, Any]] = {
-    "use-activation": ("use_activation", "perhaps"),
-    "truncate-below": ("truncate_prompt_tokens", -2),
+WRONG_OF_VLLM = {
+    **of_texts.WRONG_OF_PAIRS,
     "truncate-beyond": ("truncate_prompt_tokens", 100_000),
-    "truncation-side": ("truncation_side", "middle"),
-    "per-query": ("max_tokens_per_query", -5),
-    "per-document": ("max_tokens_per_doc", -5),
-    "cache-salt": ("cache_salt", ""),
-    "priority": ("priority", "high"),
-    "chat-template-kwargs": ("chat_template_kwargs", "none"),
-    "instruction": ("instruction", 5),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.api import expect
+from conformance.api import expect, of_texts
 from conformance.api.invalid import context_length
 from conformance.api.scores import BOUNDS, RERANKER, Asker, Scored, moved, near, sigmoid
 from conformance.outcomes import Silent
@@ -215,21 +215,8 @@ def test_request_id(asker: Asker) -> None:
 
     It is how a call is found again in the server's log.
     """
-    response = asker.post("/score", queries="a", documents="a", request_id="maccord-7Q")
-    found = expect.ok(response).get("id")
-    if "maccord-7Q" not in str(found):
-        raise Silent("`request_id` is accepted and ignored", expected="maccord-7Q", actual=found)
-
-
-HARMLESS: dict[str, Any] = {
-    "user": "somebody",
-    "priority": 0,
-    "cache_salt": "pepper",
-    "padding": "do_not_pad",
-    "instruction": "Find what answers.",
-    "chat_template_kwargs": {"instruction": "Find what answers."},
-    "mm_processor_kwargs": {},
-}
+    response = asker.post("/score", queries="a", documents="a", request_id=of_texts.REQUEST_ID)
+    of_texts.of_request(expect.ok(response).get("id"))
 
 
 @requirement(
@@ -238,13 +225,13 @@ HARMLESS: dict[str, Any] = {
     source="vLLM /score: fields that a checkpoint without a template for pairs does not use",
     accepts="{name}",
 )
-@pytest.mark.parametrize("name", HARMLESS)
+@pytest.mark.parametrize("name", of_texts.HARMLESS_OF_PAIRS)
 def test_without_effect(asker: Asker, name: str) -> None:
     """A field that has nothing to do with the scores SHOULD be accepted, and leave them.
 
     Gateways add `user`, and frameworks send an instruction to every model.
     """
-    found = asker.score(**{name: HARMLESS[name]}).scores
+    found = asker.score(**{name: of_texts.HARMLESS_OF_PAIRS[name]}).scores
     near(found, asker.score().scores, what=f"`{name}`", bound=BOUND)
 
 
@@ -255,18 +242,6 @@ WRONG: dict[str, tuple[str, dict[str, Any]]] = {
     "nothing": ("queries, documents", {"queries": [], "documents": []}),
     "not-as-many": ("queries, documents", {"queries": ["a", "b"], "documents": ["a", "b", "c"]}),
     "number": ("queries", {"queries": 5, "documents": "a"}),
-}
-
-WRONG_OF_VLLM: dict[str, tuple[str, Any]] = {
-    "use-activation": ("use_activation", "perhaps"),
-    "truncate-below": ("truncate_prompt_tokens", -2),
-    "truncation-side": ("truncation_side", "middle"),
-    "per-query": ("max_tokens_per_query", -5),
-    "per-document": ("max_tokens_per_doc", -5),
-    "cache-salt": ("cache_salt", ""),
-    "priority": ("priority", "high"),
-    "chat-template-kwargs": ("chat_template_kwargs", "none"),
-    "instruction": ("instruction", 5),
 }
 
 
@@ -292,16 +267,16 @@ def test_refused(asker: Asker, case: str) -> None:
     "api/score/refused-of-vllm",
     SHOULD,
     source="vLLM 0.32 /score answers 400",
-    refuses={case: field for case, (field, _) in WRONG_OF_VLLM.items()},
+    refuses={case: field for case, (field, _) in of_texts.WRONG_OF_PAIRS.items()},
     profiles=("api",),
 )
-@pytest.mark.parametrize("case", WRONG_OF_VLLM)
+@pytest.mark.parametrize("case", of_texts.WRONG_OF_PAIRS)
 def test_refused_of_vllm(asker: Asker, case: str) -> None:
     """A wrong value of a rarer field SHOULD be refused as production refuses it.
 
     A server that drops what it does not know answers as if nothing had been asked for.
     """
-    field, value = WRONG_OF_VLLM[case]
+    field, value = of_texts.WRONG_OF_PAIRS[case]
     response = asker.post("/score", queries="a", documents="a", **{field: value})
     expect.refused(response, what=f"A wrong `{field}`")
 
