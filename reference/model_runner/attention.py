@@ -7,6 +7,7 @@ many rows and about as many keys. All of it is in float32, as the kernels' contr
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ SHORT = 7
 """Up to 2^7 - 1 keys are about as many, and then those between two powers of two."""
 TOGETHER = 2048
 """Rows times keys that sequences may have together in a piece."""
+LOG2_E = 1 / math.log(2)
+"""The softmax is one of powers of two: on x86 MLX's `power` takes a third of the time of `exp`."""
 
 Indices = NDArray[np.int64]
 
@@ -142,20 +145,23 @@ def attend(
 ) -> mx.array:
     """[num_seqs · num_rows, num_heads, value_size] of a piece, in float32."""
     k, v = piece.heads(keys), piece.heads(values)
-    q = scores.scale * piece.queries(query)
+    q = scores.scale * LOG2_E * piece.queries(query)
     num_seqs, num_rows, num_heads, _ = q.shape
     groups = (num_seqs, k.shape[1], num_heads // k.shape[1], num_rows)
     q = q.swapaxes(1, 2).reshape(num_seqs, k.shape[1], -1, k.shape[3])  # a group's heads are rows
     s = (q @ k.swapaxes(-1, -2)).reshape(*groups, -1)
     if scores.logits_soft_cap is not None:
-        s = scores.logits_soft_cap * mx.tanh(s / scores.logits_soft_cap)
+        cap = scores.logits_soft_cap * LOG2_E
+        s = cap * mx.tanh(s / cap)
     if piece.bias is not None:
         s = s + piece.bias
+    most = s.max(axis=-1, keepdims=True)
     if scores.sinks is not None:
-        sinks = scores.sinks.astype(mx.float32).reshape(*groups[1:3], 1, 1)
-        s = mx.concatenate([s, mx.broadcast_to(sinks, (*groups, 1))], axis=-1)
-    p = mx.softmax(s, axis=-1)
+        sinks = LOG2_E * scores.sinks.astype(mx.float32).reshape(*groups[1:3], 1, 1)
+        most = mx.maximum(most, sinks)
+    p = mx.power(2.0, s - most)
+    total = p.sum(axis=-1, keepdims=True)
     if scores.sinks is not None:
-        p = p[..., :-1]
-    found = p.reshape(*q.shape[:3], -1) @ v
+        total = total + mx.power(2.0, sinks - most)
+    found = (p.reshape(*q.shape[:3], -1) @ v).reshape(*groups, -1) / total
     return found.reshape(num_seqs, num_heads, num_rows, -1).swapaxes(1, 2).flatten(0, 1)
