@@ -82,7 +82,7 @@ def test_preemption_counted(ask: Ask, prompts: Prompts) -> None:
     capacity.long_answers(ask, prompts)
     if metrics(ask, PREEMPTIONS)[PREEMPTIONS] == before[PREEMPTIONS]:
         raise Inconclusive(
-            "Nothing was put off: the scripted model on a server with room for fewer than 3,800 "
+            "Nothing was put off: the scripted model on a server with room for fewer than 7,600 "
             "tokens would decide",
             cause="The server has room for all",
         )

@@ -8,6 +8,7 @@ evidence with the client's other requests.
 from __future__ import annotations
 
 import json
+import math
 import socket
 import ssl
 import time
@@ -152,10 +153,15 @@ class Wire:
         """Whether the server hangs up within a second, and sends nothing more."""
         return not self._pending and self._came(1.0) and not self._pending
 
-    def more(self, within_s: float) -> bytes:
-        """All that came after the last response, waiting so long for each piece; it is kept."""
-        size = -1
-        while size < len(self._pending):
+    def more(self, within_s: float, in_all_s: float = math.inf) -> bytes:
+        """All that came after the last response, waiting so long for each piece; it is kept.
+
+        Args:
+            in_all_s: after which it is enough, however much comes: a stream that is quick has
+                always more.
+        """
+        size, until = -1, time.monotonic() + in_all_s
+        while size < len(self._pending) and time.monotonic() < until:
             size = len(self._pending)
             self._came(within_s)
         return self._pending

@@ -13,7 +13,13 @@ from conformance.targets.metrics import GENERATED, RUNNING, Metrics
 from conformance.targets.wire import Wire
 
 TOKENS = 1000
-"""Length of the answer that is asked for, unless the context is shorter."""
+"""Length of the answer that is asked for first, unless the context is shorter."""
+
+PROMPT = 128
+"""Tokens of the context that are left to the prompt."""
+
+ATTEMPTS = 4
+"""On a busy machine an answer is complete before its client has come to hang up; not each time."""
 
 BEGUN_S = 0.2
 """After which a server works on a request of which nothing is seen before its end."""
@@ -36,9 +42,51 @@ class Gone:
     generated: float
     wanted: int
 
+    @property
+    def in_time(self) -> bool:
+        """The work stopped before its end.
 
-def hang_up(ask: Ask, prompts: Prompts, *, stream: bool, context: int | None) -> Gone:
+        How long before is no matter: between the beginning and the end of a client a busy machine
+        lets time pass.
+        """
+        return self.stopped and self.generated <= 0.95 * self.wanted
+
+
+def stops(ask: Ask, prompts: Prompts, *, stream: bool, context: int | None) -> None:
+    """A client asks for a long answer, and hangs up when it has begun: the work on it stops.
+
+    Raises:
+        Inconclusive: the server counts nothing that could be looked at, or is too quick.
+        Failed: it goes on each time, or the next request waits for the answer that nobody reads.
+    """
+    found = None
+    for wanted in lengths(context):
+        found = hang_up(ask, prompts, stream=stream, wanted=wanted) or found
+        if found is not None and found.in_time:
+            return
+    if found is None:
+        raise Inconclusive(
+            "The answer was complete before its client could hang up: a longer context, or a "
+            "machine with less to do, would decide",
+            cause="The answer was complete before its client could hang up",
+        )
+    raise Failed(
+        "The server goes on with an answer after its client has gone",
+        expected=f"fewer than {found.wanted} tokens",
+        actual=f"{found.generated:.0f} tokens, {'nothing' if found.stopped else 'more'} to come",
+    )
+
+
+def lengths(context: int | None) -> list[int]:
+    """Lengths of the answers to ask for, one after another."""
+    most = (context or 2 * TOKENS) - PROMPT
+    return [min(TOKENS, most // 2), *[most] * (ATTEMPTS - 1)]
+
+
+def hang_up(ask: Ask, prompts: Prompts, *, stream: bool, wanted: int) -> Gone | None:
     """Asks for a long answer, hangs up when it has begun, and looks at what the server counts.
+
+    None if it was complete before.
 
     Raises:
         Inconclusive: the server counts nothing that could be looked at.
@@ -46,7 +94,6 @@ def hang_up(ask: Ask, prompts: Prompts, *, stream: bool, context: int | None) ->
     """
     usual = Usual.asked(ask, prompts)
     before = Metrics.of(ask.client)
-    wanted = min(TOKENS, (context or 2 * TOKENS) // 2)
     body = {**usual.body, "messages": prompts.long, "max_tokens": wanted, "ignore_eos": True}
     with Wire(ask.client) as wire:
         wire.send(wire.request("POST", CHAT, {**body, "stream": stream}))
@@ -55,7 +102,9 @@ def hang_up(ask: Ask, prompts: Prompts, *, stream: bool, context: int | None) ->
         else:
             time.sleep(BEGUN_S)
             rate = 1.0
-        _not_over(wire, stream)
+        came = wire.more(0.001, in_all_s=0.05)
+        if b"[DONE]" in came if stream else came:
+            return None
     left = time.monotonic()
     usual.is_answer(ask.client.post(CHAT, usual.body))
     waited = time.monotonic() - left
@@ -83,17 +132,6 @@ def _begun(wire: Wire) -> float:
     return 5 / max(time.monotonic() - began, 1e-3)
 
 
-def _not_over(wire: Wire, stream: bool) -> None:
-    """The answer has not come to its end. Raises Inconclusive where it has."""
-    came = wire.more(0.001)
-    if b"[DONE]" in came if stream else came:
-        raise Inconclusive(
-            "The answer was complete before its client could hang up: a longer one, or a machine "
-            "with less to do, would decide",
-            cause="The answer was complete before its client could hang up",
-        )
-
-
 def _seen(ask: Ask, usual: Usual, before: Metrics, wanted: int) -> Gone:
     """Looks until nothing runs any more. Each look asks for a little: an idle engine counts not."""
     until, asked = time.monotonic() + PATIENCE_S, 1
@@ -107,17 +145,3 @@ def _seen(ask: Ask, usual: Usual, before: Metrics, wanted: int) -> Gone:
         if not running or time.monotonic() > until:
             return Gone(not running, generated, wanted)
         time.sleep(_POLL_S)
-
-
-def stopped(gone: Gone) -> None:
-    """The work stopped before its end. Raises Failed.
-
-    How long before is no matter: between the beginning and the end of a client a busy machine lets
-    time pass.
-    """
-    if not gone.stopped or gone.generated > 0.95 * gone.wanted:
-        raise Failed(
-            "The server goes on with an answer after its client has gone",
-            expected=f"fewer than {gone.wanted} tokens",
-            actual=f"{gone.generated:.0f} tokens, {'nothing' if gone.stopped else 'more'} to come",
-        )

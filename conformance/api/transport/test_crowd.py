@@ -34,5 +34,4 @@ def test_client_gone(ask: Ask, prompts: Prompts, target: ServerTarget, kind: str
     Editors ask anew at each key stroke. A server that finishes what nobody reads is busy with that
     all day.
     """
-    context = target.max_model_len
-    gone.stopped(gone.hang_up(ask, prompts, stream=kind == "stream", context=context))
+    gone.stops(ask, prompts, stream=kind == "stream", context=target.max_model_len)
