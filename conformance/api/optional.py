@@ -80,7 +80,11 @@ def tools(client: Client, model: str, once: Once) -> None:
 
 
 class Once:
-    """Answers at which several requirements look, each asked for once in a process."""
+    """Answers at which several requirements look, each asked for once in a process.
+
+    Only a success is kept. Anything else may come from a server that another request has just
+    broken, and the requirement is then measured once more on a fresh one.
+    """
 
     def __init__(self) -> None:
         self._found: dict[str, Response] = {}
@@ -89,7 +93,9 @@ class Once:
         """The response to this request; the evidence holds it as if it had been sent now."""
         key = f"{client.base_url}{path} {json.dumps(body, sort_keys=True)}"
         if (found := self._found.get(key)) is None:
-            found = self._found[key] = client.post(path, body)
+            found = client.post(path, body)
+            if found.status == 200:
+                self._found[key] = found
         else:
             client.exchanges.append(found.exchange)
         return found

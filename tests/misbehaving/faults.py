@@ -506,6 +506,18 @@ def dies_on_lists(body: Body) -> Body:
     return body
 
 
+class Hang(Exception):
+    """On this request the server ends to generate, for it and for all others."""
+
+
+@fault("request")
+def hangs_on_lists(body: Body) -> Body:
+    """Nothing is generated any more, and nobody told so, from the first list of prompts on."""
+    if isinstance(body.get("prompt"), list):
+        raise Hang
+    return body
+
+
 def ignores(name: str) -> Fault:
     """A parameter is accepted and has no effect."""
     return Fault(request=lambda body: {key: value for key, value in body.items() if key != name})

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.misbehaving import protocol
-from tests.misbehaving.faults import GOOD, MODES, Crash, Fault
+from tests.misbehaving.faults import GOOD, MODES, Crash, Fault, Hang
 
 TOKEN_S = 0.005
 """Seconds between two events of a stream."""
@@ -64,6 +64,7 @@ class MisbehavingServer:
         self.after, self.only, self.api_key, self.process = after, only, api_key, process
         self.requests: list[str] = []
         self.closing = threading.Event()
+        self.hung = threading.Event()
         self._connections: set[socket.socket] = set()
         self._http = _Http(("127.0.0.1", port), _Handler)
         self._http.owner = self
@@ -150,6 +151,11 @@ class _Handler(BaseHTTPRequestHandler):
             reply = fault.reply(self._reply(content, fault), self)
         except Crash:
             return self.owner.die()
+        except Hang:
+            self.owner.hung.set()
+        if self.owner.hung.is_set() and self.command == "POST":
+            self.pause(600)
+            return
         if fault.connection is not None:
             fault.connection(self, reply)
         elif reply.events is None:

@@ -12,11 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from conformance.api.ask import Ask
+from conformance.api.optional import Once
 from conformance.api.prompts import GENERAL
 from conformance.api.wrong import anywhere, judging, production
 from conformance.api.wrong.operations import OPERATIONS, Case, cases
 from conformance.api.wrong.production import Duty
-from conformance.api.wrong.sending import Sender, said, shown
+from conformance.api.wrong.sending import Sender, said, said_once, shown
 from conformance.api.wrong.values import CLASSES, KINDS, LEFT_OUT, wrong
 from conformance.outcomes import Failed, Judgement, Silent, Unsupported
 from conformance.targets.client import Client, NoAnswer
@@ -184,6 +185,27 @@ def test_an_operation_that_is_not_served_is_unsupported():
                 said(sender.right(), operation)
             must = raised.value.level is None
             assert must == (name in (CHAT, "completions.create"))
+
+
+def test_only_answers_are_kept_and_a_refusal_is_asked_for_again():
+    """A server that another request has just broken is soon a fresh one."""
+    broken = [True]
+    kept: dict[str, object] = {}
+    with (
+        OneAnswer(
+            lambda body: (404, ERROR) if broken[0] else (200, chat_answer("Hello"))
+        ) as server,
+        Client(server.base_url) as client,
+    ):
+        sender, once = Sender(Ask(client, "m"), GENERAL, OPERATIONS[CHAT]), Once()
+        with pytest.raises(Unsupported):
+            said_once(sender, kept)
+        assert once.post(client, "/chat/completions", sender.body).status == 404
+        broken[0] = False
+        assert [said_once(sender, kept) for _ in range(2)] == ["Hello"] * 2
+        posted = [once.post(client, "/chat/completions", sender.body).status for _ in range(2)]
+    assert posted == [200, 200]
+    assert len(server.bodies) == 2 + 2
 
 
 # Anywhere ---------------------------------------------------------------------------------------

@@ -33,7 +33,6 @@ class Case:
 EFFECTIVE: dict[str, Case] = {
     "frequency_penalty": Case({"frequency_penalty": 2}),
     "presence_penalty": Case({"presence_penalty": 2}),
-    "repetition_penalty": Case({"repetition_penalty": 5}),
     "logprobs": Case({"logprobs": True}),
     "top_logprobs": Case({"logprobs": True, "top_logprobs": 2}, {"logprobs": True}),
     "max_tokens": Case({"max_tokens": 2}),
@@ -71,7 +70,9 @@ PASSIVE: dict[str, Any] = {
 }
 """At values that change nothing."""
 
-WITH_TOKENS = ("logit_bias", "logprob_token_ids", "stop", "include_stop_str_in_output")
+WITH_TOKENS = (
+    "logit_bias", "logprob_token_ids", "repetition_penalty", "stop", "include_stop_str_in_output",
+)  # fmt: skip
 
 
 def effective(name: str, prompts: Prompts, tokenizer: Tokenizer, plain: str) -> Case:
@@ -86,6 +87,10 @@ def effective(name: str, prompts: Prompts, tokenizer: Tokenizer, plain: str) -> 
     if name == "logprob_token_ids":
         asked = {"logprobs": True, "logprob_token_ids": vocabulary.two_words(tokenizer)}
         return Case(asked, {"logprobs": True})
+    if name == "repetition_penalty":
+        # As far as the plain answer and its end; what a model goes on with is all near ties.
+        length = {"max_tokens": len(tokenizer.encode(plain, special=False)) + 1}
+        return Case({"repetition_penalty": 5, **length}, length)
     if name in ("stop", "include_stop_str_in_output"):
         stop = {"stop": [stops.straddling(plain)]}
         if name == "stop":

@@ -64,6 +64,18 @@ def said(response: Response, operation: Operation) -> object:
         ) from None
 
 
+def said_once(sender: Sender, kept: dict[str, object]) -> object:
+    """What the answer to the right request says, asked for once. Raises as `said`.
+
+    Only an answer is kept. A refusal may be that of a server which another request has just broken,
+    and the requirement is then measured once more on a fresh one.
+    """
+    name = sender.operation.name
+    if name not in kept:
+        kept[name] = said(sender.right(), sender.operation)
+    return kept[name]
+
+
 def body_answered(response: Response) -> None:
     """A request that nobody knows the right answer to is answered, or refused honestly.
 
