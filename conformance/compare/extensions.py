@@ -144,8 +144,8 @@ def special_shown(parameter: str, plain: str, found: str, special: Sequence[str]
         )
 
 
-def shorter_prompt(parameter: str, plain: int, found: int, wanted: int) -> None:
-    """The prompt was cut to so many tokens.
+def prompt_of(parameter: str, plain: int, found: int, wanted: int) -> None:
+    """The prompt has so many tokens, and not those that it has without the parameter.
 
     Raises:
         Silent: it is as long as without.
@@ -155,7 +155,7 @@ def shorter_prompt(parameter: str, plain: int, found: int, wanted: int) -> None:
         return
     if found == plain:
         raise Silent(f"`{parameter}` is accepted and ignored", expected=wanted, actual=found)
-    raise Failed(f"`{parameter}` cuts elsewhere", expected=wanted, actual=found)
+    raise Failed(f"`{parameter}` gives a prompt of another length", expected=wanted, actual=found)
 
 
 def penalised(plain: Sequence[str], found: Sequence[str]) -> None:

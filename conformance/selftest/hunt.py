@@ -23,7 +23,8 @@ class Quarry:
     Attributes:
         name: as its table has it.
         area: what the requirement that kills it must speak of, a regular expression.
-        among: what is measured first: regular expressions of ids, or of what they cover.
+        among: what is measured first, in this order: regular expressions of ids, or of what they
+            cover.
         spared: ids that fall without the mutant, too, and so kill nothing.
     """
 
@@ -77,12 +78,13 @@ class _Hunt:
         self._session = session
         if self.only is not None:
             items[:] = [item for item in items if _id(item) in self.only]
-        items.sort(key=lambda item: not self._is_first(item))
+        items.sort(key=self._place)
 
-    def _is_first(self, item: pytest.Item) -> bool:
+    def _place(self, item: pytest.Item) -> int:
         stated = requirement_of(item)
         words = (stated.id, *stated.covers) if stated else ()
-        return any(re.search(each, word) for each in self.quarry.among for word in words)
+        found = (any(re.search(each, word) for word in words) for each in self.quarry.among)
+        return next((place for place, near in enumerate(found) if near), len(self.quarry.among))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         result = result_of(report)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from fixtures.mutants.protocol.proxy import SOUND, proxied
 BACKEND, MODEL, PROFILE = "vllm-cpu", "scripted", "api"
 QUICK = 6
 """Every so many mutants one is hunted in a quick selftest."""
+
+AT_ONCE = 8
+"""So many mutants are caught before their killers are asked for on the sound server."""
 
 
 @contextmanager
@@ -60,28 +64,66 @@ class Hunter:
     def hunted(
         self, mutants: Sequence[ProtocolMutant], *, workers: int = 2, to_the_end: bool = False
     ) -> Iterator[Caught]:
-        """What each comes to, once all of them have been hunted.
+        """What each comes to, as soon as that is certain: not in the order of `mutants`.
 
-        A requirement that falls on the sound server as well kills nothing: those that have killed
-        are asked for there, and where one falls its mutants are hunted once more without it.
+        A requirement that falls on the sound server as well kills nothing. Those that have killed
+        are asked for there, several at once, since a run takes seconds to begin; a mutant that only
+        such ones have killed is hunted once more without them.
         """
-        spared: frozenset[str] = frozenset()
+        waiting, unsure = deque(mutants), list[tuple[ProtocolMutant, Caught]]()
+        sound = _Sound()
+        running: dict[Future[Caught], ProtocolMutant | frozenset[str]] = {}
         context = multiprocessing.get_context("fork")  # the suite is imported once
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            while mutants:
-                quarries = [Quarry(m.name, m.area, m.among, spared) for m in mutants]
-                tasks = [(each, None, to_the_end) for each in quarries]
-                found = list(pool.map(self._hunt, tasks))
-                killers = frozenset(id for each in found for id in each.killers)
-                task = (Quarry(SOUND, area=""), killers, True)
-                fell = pool.submit(self._hunt, task).result().killers.keys()
-                again = {each.name for each in found if each.killers.keys() & fell}
-                yield from (each for each in found if each.name not in again)
-                mutants = [mutant for mutant in mutants if mutant.name in again]
-                spared |= fell
+            while waiting or running or unsure:
+                asking = any(isinstance(of, frozenset) for of in running.values())
+                if unsure and not asking and (len(unsure) >= AT_ONCE or not waiting):
+                    killers = sound.unknown(found for _, found in unsure)
+                    task = (Quarry(SOUND, area=""), killers, True)
+                    running[pool.submit(self._hunt, task)] = killers
+                while waiting and len(running) < workers:
+                    mutant = waiting.popleft()
+                    quarry = Quarry(mutant.name, mutant.area, mutant.among, frozenset(sound.fell))
+                    running[pool.submit(self._hunt, (quarry, None, to_the_end))] = mutant
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    of, found = running.pop(done), done.result()
+                    if isinstance(of, frozenset):
+                        sound.learn(of, found)
+                    else:
+                        unsure.append((of, found))
+                certain = [each for each in unsure if not sound.unknown([each[1]])]
+                unsure = [each for each in unsure if sound.unknown([each[1]])]
+                for mutant, found in certain:
+                    if sound.clears(found) and not to_the_end:
+                        waiting.append(mutant)
+                    else:
+                        yield found
 
     def _hunt(self, task: tuple[Quarry, frozenset[str] | None, bool]) -> Caught:
         quarry, only, to_the_end = task
         options = ["--base-url", f"{self.root}/{quarry.name}/v1", "--profile", PROFILE]
         options += ["--tokenizer", str(self.tokenizer)]
         return hunt(quarry, options, SERVER.parts, only=only, to_the_end=to_the_end)
+
+
+class _Sound:
+    """Which requirements the sound server has passed, and which fell there."""
+
+    def __init__(self) -> None:
+        self.passed: set[str] = set()
+        self.fell: set[str] = set()
+
+    def unknown(self, found: Iterable[Caught]) -> frozenset[str]:
+        """The killers that were not asked for yet."""
+        return frozenset(id for each in found for id in each.killers) - self.passed - self.fell
+
+    def learn(self, asked: frozenset[str], found: Caught) -> None:
+        self.fell |= found.killers.keys()
+        self.passed |= asked - self.fell
+
+    def clears(self, found: Caught) -> bool:
+        """Takes from a mutant's killers what fell here, too, and says whether none is left."""
+        false = found.killers.keys() & self.fell
+        for id in false:
+            del found.killers[id]
+        return bool(false) and not found.killed

@@ -120,7 +120,7 @@ def test_prompt(batches: Batches, prompts: Prompts, tokenizer: Tokenizer, name: 
         wanted *= len(vocabulary.told(tokenizer, prompts.words, **thinking))
         found = batches.together(asked, max_tokens=1, chat_template_kwargs=thinking)
     plain = 2 * len(vocabulary.chat_prompt(tokenizer, prompts.words))
-    extensions.shorter_prompt(name, plain, found.usage[0], wanted)
+    extensions.prompt_of(name, plain, found.usage[0], wanted)
 
 
 @requirement(

@@ -11,6 +11,9 @@ from conformance.compare import texts, vocabulary
 from conformance.compare.tokens import Tokenizer
 from conformance.requirements import MUST, requirement
 
+LONG = 300
+"""Tokens: more than 256, which is some servers' own limit."""
+
 
 @requirement(
     "api/chat/length",
@@ -31,6 +34,24 @@ def test_length(ask: Ask, prompts: Prompts, parameter: str) -> None:
     """
     answer = answers.chat(ask.chat(prompts.words, **{"max_tokens": OMIT, parameter: 3}))
     texts.cut(answer.usage.completion_tokens, answer.finish_reason, 3, parameter)
+
+
+@requirement(
+    "api/chat/long-answer",
+    MUST,
+    source="OpenAI chat.completions.create: max_completion_tokens, an upper bound that the client "
+    "sets; vLLM has none of its own below the context's",
+    honours="max_tokens",
+)
+def test_long_answer(ask: Ask, prompts: Prompts) -> None:
+    """An answer MUST be as long as `max_tokens` allows where the model has so much to say.
+
+    A server with a limit of its own, 16 tokens or 256, cuts every long answer, and calls it
+    `length` as if the client had asked for it.
+    """
+    wanted = min(prompts.long_tokens, LONG)
+    answer = answers.chat(ask.chat(prompts.long, max_tokens=wanted))
+    texts.cut(answer.usage.completion_tokens, answer.finish_reason, wanted, "max_tokens")
 
 
 @requirement(

@@ -28,7 +28,7 @@ def test_truncate_prompt(ways: Ways, prompts: Prompts, way: str) -> None:
     """
     whole = len(ways.prompt(prompts.words))
     found = ways.say(way, prompts.words, max_tokens=1, truncate_prompt_tokens=whole - 2)
-    extensions.shorter_prompt("truncate_prompt_tokens", whole, found.prompt_tokens, whole - 2)
+    extensions.prompt_of("truncate_prompt_tokens", whole, found.prompt_tokens, whole - 2)
 
 
 @requirement(
@@ -54,7 +54,7 @@ def test_truncation_side(ways: Ways, prompts: Prompts, side: str) -> None:
             prompt, max_tokens=3, truncate_prompt_tokens=len(ids), truncation_side=side
         )
     )
-    extensions.shorter_prompt(
+    extensions.prompt_of(
         "truncate_prompt_tokens", plain.prompt_tokens, found.prompt_tokens, len(ids)
     )
     extensions.same_answer("truncation_side", wanted.text, found.text, plain.text)
@@ -147,7 +147,26 @@ def test_generation_prompt(ways: Ways, prompts: Prompts) -> None:
     whole = len(ways.prompt(prompts.words))
     bare = vocabulary.bare_prompt(ways.tokenizer, prompts.words)
     found = ways.say("chat", prompts.words, max_tokens=1, add_generation_prompt=False)
-    extensions.shorter_prompt("add_generation_prompt", whole, found.prompt_tokens, len(bare))
+    extensions.prompt_of("add_generation_prompt", whole, found.prompt_tokens, len(bare))
+
+
+@requirement(
+    "api/extensions/template-kwargs",
+    SHOULD,
+    source=f"{CHAT}: chat_template_kwargs",
+    profiles=("api",),
+    honours="chat.completions.create: chat_template_kwargs",
+)
+def test_template_kwargs(ways: Ways, prompts: Prompts) -> None:
+    """`chat_template_kwargs` SHOULD reach the chat template.
+
+    They turn thinking on and off: forgotten, a model thinks for a minute where it was told not to.
+    """
+    plain = len(ways.prompt(prompts.words))
+    wanted = vocabulary.told(ways.tokenizer, prompts.words, enable_thinking=False)
+    asked = {"chat_template_kwargs": {"enable_thinking": False}}
+    found = ways.say("chat", prompts.words, max_tokens=1, **asked)
+    extensions.prompt_of("chat_template_kwargs", plain, found.prompt_tokens, len(wanted))
 
 
 @requirement(
@@ -173,7 +192,7 @@ def test_special_tokens(ways: Ways, prompts: Prompts, way: str) -> None:
             )
         )
         found = said(response).prompt_tokens
-        extensions.shorter_prompt("add_special_tokens", sum(counts) - wanted, found, wanted)
+        extensions.prompt_of("add_special_tokens", sum(counts) - wanted, found, wanted)
 
 
 @requirement(
