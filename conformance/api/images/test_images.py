@@ -102,8 +102,11 @@ def test_several(viewer: Viewer) -> None:
     "What has changed between them?" is asked with two; only the last one is seen by servers that
     keep one.
     """
-    both, swapped, one = (viewer.see(parts(view)) for view in ("two", "two-swapped", "ball"))
-    seeing.others(both, one, what="The second image")
+    both, swapped, first, second = (
+        viewer.see(parts(view)) for view in ("two", "two-swapped", "ball", "stripes")
+    )
+    seeing.others(both, second, what="The first image")
+    seeing.others(both, first, what="The second image")
     seeing.others(swapped, both, what="The order of two images")
 
 
