@@ -41,8 +41,8 @@ FOOTPRINT_PROPERTY = "footprint"
 """What a requirement records of the memory that a pool took, with pytest's `record_property`."""
 
 _OF_CORE = (
-    "audio", "chat", "classify", "completions", "embed", "embeddings", "models", "pooling",
-    "rerank", "score", "transport",
+    "audio", "chat", "classify", "completions", "embed", "embeddings", "images", "models",
+    "pooling", "rerank", "score", "transport",
 )  # fmt: skip
 FOLDERS = {
     "core": _OF_CORE,

@@ -36,6 +36,7 @@ AREAS = {
     "api/score/": "/score",
     "api/rerank/": "/rerank",
     "api/classify/": "/classify",
+    "api/images/": "chat.completions.create",
 }
 """Areas of requirements that are all on one operation. One that names nothing covers its whole."""
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from conformance.outcomes import Failed
 from conformance.targets.client import Client, Response, TransportFailure
 from conformance.targets.multipart import multipart
+from fixtures.images import PICTURES, png, url
 from fixtures.models.tasks.words import (
     AUDIO,
     CLASSIFICATION,
     EMBEDDING,
+    IMAGES,
     OTHERS,
     SCORING,
     TEXT,
@@ -41,12 +44,21 @@ def _listen(client: Client, model: str, timeout_s: float) -> Response:
     )
 
 
+_WORD = {"type": "text", "text": "Hi"}
+_IMAGE = {"type": "image_url", "image_url": {"url": url(png(PICTURES["stripes"]))}}
+
+
+def _chat(content: object) -> Least:
+    return _post("/chat/completions", messages=[{"role": "user", "content": content}], max_tokens=1)
+
+
 _LEAST: dict[str, Least] = {
-    TEXT: _post("/chat/completions", messages=[{"role": "user", "content": "Hi"}], max_tokens=1),
+    TEXT: _chat("Hi"),
     EMBEDDING: _post("/embeddings", input="Hi"),
     SCORING: _post("/rerank", at_root=True, query="Hi", documents=["Hi"]),
     CLASSIFICATION: _post("/classify", at_root=True, input="Hi"),
     AUDIO: _listen,
+    IMAGES: _chat([_IMAGE, _WORD]),
 }
 
 
@@ -59,11 +71,27 @@ def offered(client: Client, model: str) -> tuple[str, ...]:
     """The tasks beside text that a server answers a request for with 200."""
     found = []
     for task in OTHERS:
-        if task not in _LEAST:
-            continue
         try:
-            if ask_least(client, model, task, TRY_TIMEOUT_S).status == 200:
+            response = ask_least(client, model, task, TRY_TIMEOUT_S)
+            if response.status == 200 and (task != IMAGES or _sees(response, client, model)):
                 found.append(task)
         except TransportFailure:
             continue
     return tuple(found)
+
+
+def _sees(response: Response, client: Client, model: str) -> bool:
+    """Whether an image made the prompt longer: to many servers any chat is one of its text."""
+    without = _chat([_WORD])(client, model, TRY_TIMEOUT_S)
+    return _prompt_tokens(response) > _prompt_tokens(without) > 0
+
+
+def _prompt_tokens(response: Response) -> int:
+    """What the usage counts of a prompt; 0 where there is none."""
+    try:
+        body = response.json()
+    except Failed:
+        return 0
+    usage = body.get("usage") if isinstance(body, dict) else None
+    count = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+    return count if isinstance(count, int) else 0

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from tiny_server import TinyServer
 
 import fixtures.models
+from conformance.api.seeing import apart
 from conformance.kinds import OF_TASKS, is_of_tasks
 from conformance.targets import recipes
 from conformance.targets.client import Client
 from conformance.targets.tasks import offered
-from fixtures.goldens.tasks import load, make, transcripts
-from fixtures.models.tasks.words import AUDIO, EMBEDDING, OTHERS, SCORING, TEXT
+from fixtures.goldens.tasks import load, make, seen, sights, transcripts
+from fixtures.models.tasks.words import AUDIO, EMBEDDING, IMAGES, OTHERS, SCORING, TEXT
 
 ENCODERS = ("bert-embedding", "bert-reranker", "bert-classifier")
 
@@ -45,6 +48,24 @@ def test_a_golden_of_sounds_says_something_of_most():
     assert len({each.text for each in found}) >= 10
 
 
+def test_a_golden_of_images_is_what_the_model_says():
+    golden = sights("idefics-images")
+    found, _ = seen.entries(fixtures.models.path("idefics-images"), ["mosaic", "two", "none"])
+    for entry in found:
+        right = golden[entry["view"]]
+        assert entry["prompt_tokens"] == right.prompt_tokens
+        assert entry["tokens"][: right.certain] == right.tokens[: right.certain]
+        assert apart(entry["first"], dict(right.first)) <= right.bound / 20
+
+
+def test_views_differ_by_far_more_than_the_bound():
+    golden = sights("idefics-images")
+    firsts = [dict(each.first) for each in golden.values()]
+    between = [apart(one, other) for one, other in itertools.combinations(firsts, 2)]
+    assert min(between) > 2 * golden["none"].bound
+    assert sum(each.certain >= 4 for each in golden.values()) >= 5
+
+
 def test_a_requirement_is_of_a_task_by_its_id():
     assert is_of_tasks("api/chat/stop", [TEXT]) and not is_of_tasks("api/chat/stop", [EMBEDDING])
     assert is_of_tasks("api/embeddings/golden[word]", [EMBEDDING])
@@ -58,7 +79,9 @@ def test_every_such_model_is_of_one_of_the_tasks_and_vllm_is_told_how():
     for model in fixtures.models.tasks():
         assert model.task in OTHERS
         assert fixtures.models.task_of(model.name) == model.task
-        assert "--no-enable-prefix-caching" in recipe.start.command_for(model.name)
+        # What follows an image hangs on it, as what follows a text: its prefixes may be cached.
+        cached = "--no-enable-prefix-caching" not in recipe.start.command_for(model.name)
+        assert cached == (model.task == IMAGES)
     assert fixtures.models.task_of("scripted") == TEXT
     assert fixtures.models.task_of("of-somebody") is None
 

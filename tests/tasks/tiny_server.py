@@ -40,6 +40,8 @@ def _loaded(name: str) -> tuple[Any, Any]:
 class TinyServer:
     """Serves one fixture model at `target.base_url`; `fault` names what it does wrong."""
 
+    limit = LIMIT
+
     def __init__(self, model: str) -> None:
         self.model, self.fault = model, ""
         self.tokenizer, self.network = _loaded(model)
@@ -49,16 +51,20 @@ class TinyServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                sent = self.rfile.read(int(self.headers["Content-Length"]))
+                answer: dict[str, Any] | str
                 try:
-                    status, answer = 200, tiny.answer(self.path, body)
+                    kind = self.headers["Content-Type"]
+                    status, answer = 200, tiny.answer(self.path, tiny.read(sent, kind))
                 except Refused as refusal:
                     status = refusal.status
                     error = {"message": str(refusal), "type": "BadRequestError"}
                     answer = {"error": {**error, "param": None, "code": status}}
-                raw = json.dumps(answer).encode()
+                streamed = isinstance(answer, str)
+                raw = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                kind = "text/event-stream" if streamed else "application/json"
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(raw)))
                 self.end_headers()
                 self.wfile.write(raw)
@@ -76,13 +82,21 @@ class TinyServer:
     @property
     def target(self) -> ServerTarget:
         url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
-        return ServerTarget(self.model, url, self.model, max_model_len=LIMIT)
+        return ServerTarget(self.model, url, self.model, max_model_len=self.limit)
 
-    def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def read(self, sent: bytes, kind: str) -> dict[str, Any]:
+        """The request's fields, of a body of this content type."""
+        del kind
+        read: dict[str, Any] = json.loads(sent)
+        return read
+
+    def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any] | str:
+        """The JSON, or the events of a stream."""
         if body["model"] != self.model and self.fault != "takes-any-model":
             raise Refused("There is no such model.", 404)
         operation = path.removeprefix("/v1").removeprefix("/v2")
-        return getattr(self, operation.strip("/"))(body)
+        name = operation.strip("/").replace("/", "_")
+        return getattr(self, name)(body)
 
     # Operations ------------------------------------------------------------------------------
 

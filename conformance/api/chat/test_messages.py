@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.api import answers, expect
+from conformance.api import answers, expect, seeing
 from conformance.api.ask import Ask
 from conformance.api.prompts import GREETING, Messages, Prompts, assistant, system, user
 from conformance.compare import texts, vocabulary
@@ -97,3 +97,26 @@ def test_null_is_default(ask: Ask, field: str) -> None:
     Clients in typed languages send every field of a request, null where nothing was set.
     """
     expect.chat(ask.chat(GREETING, max_tokens=1, **{field: None}))
+
+
+@requirement(
+    "api/chat/image",
+    MUST,
+    source="OpenAI chat.completions.create: image_url; vLLM refuses it for a model without eyes",
+    profiles=("api",),
+    refuses="messages",
+)
+def test_image(ask: Ask) -> None:
+    """An image MUST be seen, or the request refused: then with 400, 404, 405, 422 or 501 and an
+    OpenAI error.
+
+    A model that is told nothing of the picture describes one all the same.
+    """
+    shown = [seeing.text("What is shown?"), seeing.picture("stripes")]
+    response = ask.chat([user(shown)], max_tokens=1)
+    if response.status != 200:
+        expect.refused(response, what="An image", statuses=expect.REFUSALS)
+        return
+    without = answers.chat(ask.chat([user(shown[:1])], max_tokens=1))
+    tokens = answers.chat(response).usage.prompt_tokens
+    seeing.counted([without.usage.prompt_tokens, tokens])
