@@ -51,6 +51,8 @@ class Prompts:
         emoji: chat, answered at once with emoji whose bytes straddle tokens.
         draw: chat without a right answer; in 8 tokens of the greedy one a token recurs where a
             penalty of 2 on what was generated surely changes it.
+        heated: chat, sure of 8 tokens where the likeliest are taken, and hardly of the first one at
+            temperature 2.
         draws: chats without a right answer: sampling shows in their answers taken together.
         series: a legacy prompt, surely continued for more than 16 tokens.
         second: another one, told from the first by its continuation.
@@ -66,6 +68,7 @@ class Prompts:
     long_tokens: int
     emoji: Messages
     draw: Messages
+    heated: Messages
     draws: Sequence[Messages]
     series: str
     second: str
@@ -104,18 +107,21 @@ SWITCH: dict[str, Any] = {
 """A function whose call is short: one argument with two values. It is strict: production constrains
 no other's arguments, and what comes of them is up to the model."""
 
+_REPEATED = [
+    system("Repeat what the user says."),
+    user("apple river stone"),
+    assistant("apple river stone"),
+    user("window garden silver winter"),
+]
+
 GENERAL = Prompts(
     # Repeated, and then ended: gaps of at least 4 nats over 5 tokens.
-    words=[
-        system("Repeat what the user says."),
-        user("apple river stone"),
-        assistant("apple river stone"),
-        user("window garden silver winter"),
-    ],
+    words=_REPEATED,
     long=[user("Write a long story.")],
     long_tokens=24,
     emoji=[user(_EMOJI)],
     draw=_DICE,
+    heated=_REPEATED,
     draws=[_DICE],
     series=COUNT,
     second="a b c d e f g h i j",  # gaps of at least 1.1 nats over 7 tokens
@@ -152,6 +158,7 @@ def scripted() -> Prompts:
         long_tokens=600,
         emoji=entries["echo_emoji"]["messages"],
         draw=entries["thirds"]["messages"],
+        heated=entries["thirds"]["messages"],
         draws=[entry["messages"] for entry in draws],
         series=entries["alphabet"]["prompt"],
         second=entries["fox"]["prompt"],

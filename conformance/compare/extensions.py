@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 
 from conformance.compare.logprobs import ROUNDING
 from conformance.outcomes import Failed, Inconclusive, Silent
@@ -96,7 +97,8 @@ def without(parameter: str, plain: str, found: str, word: str) -> None:
     """
     if found == plain:
         changed(parameter, plain, found)
-    if found.lstrip().startswith(word):
+    # "windows" is another word than "window", and one token of its own.
+    if re.match(rf"{re.escape(word)}(?!\w)", found.lstrip()):
         raise Failed(
             f"`{parameter}` does not keep the word out", expected=f"not {word!r}", actual=found
         )
@@ -158,8 +160,11 @@ def prompt_of(parameter: str, plain: int, found: int, wanted: int) -> None:
     raise Failed(f"`{parameter}` gives a prompt of another length", expected=wanted, actual=found)
 
 
-def penalised(plain: Sequence[str], found: Sequence[str]) -> None:
+def penalised(plain: Sequence[str], found: Sequence[str], prompt: Collection[str]) -> None:
     """No token of the answer is one that was there before, as the plain answer has.
+
+    Tokens of the prompt may recur: these are penalised from the first on, and where they all are,
+    the likeliest of them is still the likeliest.
 
     Raises:
         Silent: the answer is the plain one.
@@ -169,7 +174,7 @@ def penalised(plain: Sequence[str], found: Sequence[str]) -> None:
         raise unsuitable("No token recurs in the answer")
     changed("repetition_penalty", "".join(plain), "".join(found))
     for before, token in itertools.combinations(found, 2):
-        if before == token:
+        if before == token and token not in prompt:
             raise Failed(
                 "A strong `repetition_penalty` lets a token recur at once",
                 expected="different tokens",

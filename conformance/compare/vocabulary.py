@@ -205,6 +205,15 @@ def template_without(tokenizer: Tokenizer, variable: str) -> None:
         )
 
 
+def template_with(tokenizer: Tokenizer, variable: str) -> None:
+    """The chat template names the variable. Raises Inconclusive."""
+    if variable not in tokenizer.template_source:
+        raise Inconclusive(
+            f"The model's chat template does not read `{variable}`: one that does would decide",
+            cause="The model's chat template does not allow the check",
+        )
+
+
 def few_of_each_kind(tokenizer: Tokenizer) -> list[int]:
     """Ids of a few words, and of a special token if there is one."""
     return [*plain_ids(tokenizer, "Hello wörld!"), *sorted(tokenizer.special_ids)[:1]]

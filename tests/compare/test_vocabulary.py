@@ -84,3 +84,9 @@ def test_special_tokens_in_a_text_fail(tokenizer):
     vocabulary.without_special_tokens(tokenizer, "the end")
     with pytest.raises(Failed, match="special token"):
         vocabulary.without_special_tokens(tokenizer, "the <end>")
+
+
+def test_a_template_that_does_not_read_a_variable_decides_nothing(tokenizer):
+    vocabulary.template_with(tokenizer, "messages")
+    with pytest.raises(Inconclusive, match="does not read"):
+        vocabulary.template_with(tokenizer, "documents")

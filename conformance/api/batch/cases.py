@@ -70,6 +70,9 @@ PASSIVE: dict[str, Any] = {
 }
 """At values that change nothing."""
 
+UNSURE = ("frequency_penalty", "presence_penalty", "seed", "temperature")
+"""Of these, what shows only where a model is not sure of its answer."""
+
 WITH_TOKENS = (
     "logit_bias", "logprob_token_ids", "repetition_penalty", "stop", "include_stop_str_in_output",
 )  # fmt: skip
@@ -107,6 +110,7 @@ def conversations(name: str, prompts: Prompts, plain: str) -> list[Messages]:
     """
     if name in ("continue_final_message", "echo"):
         begun = assistant(extensions.beginning(plain))
-        return [[*prompts.words, begun], [*prompts.draw, begun]]
+        return [[*prompts.words, begun], [*prompts.heated, begun]]
     drawn = name in EFFECTIVE and EFFECTIVE[name].parameters.get("temperature")
-    return [prompts.words, *[prompts.draw] * (DRAWS if drawn else 1)]
+    second = prompts.draw if name in UNSURE else prompts.heated
+    return [prompts.words, *[second] * (DRAWS if drawn else 1)]

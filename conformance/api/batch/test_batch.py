@@ -32,8 +32,8 @@ def test_conversations(batches: Batches, prompts: Prompts) -> None:
     Evaluations send a thousand questions so; an answer at another's place is two wrong ones.
     """
     asked = [prompts.words, prompts.draw, [user(GREETING)], prompts.words]
-    together = batches.together(asked, max_tokens=6)
-    apart = batches.apart(asked, max_tokens=6)
+    together = batches.together(asked, max_tokens=4)
+    apart = batches.apart(asked, max_tokens=4)
     compared.alike(apart.choices, together.choices, "messages")
     metamorphic.alike(apart.usage, together.usage, "Usage of single requests and of a batch")
     extensions.text_given("model", together.body.get("model"), batches.ask.model)

@@ -115,7 +115,8 @@ def test_repetition_penalty(ways: Ways, prompts: Prompts, way: str) -> None:
         [ways.tokenizer.decode([id]) for id in vocabulary.plain_ids(ways.tokenizer, said.text)]
         for said in (plain, found)
     ]
-    extensions.penalised(*texts)
+    prompt = {ways.tokenizer.decode([id]) for id in ways.tokenizer.encode_chat(prompts.draw)}
+    extensions.penalised(texts[0], texts[1], prompt)
 
 
 @requirement(

@@ -201,11 +201,12 @@ def test_continue_final_message(tokens: Tokens, tokenizer: Tokenizer, prompts: P
     profiles=("api",),
     honours="/tokenize: tools",
 )
-def test_tools(tokens: Tokens, prompts: Prompts) -> None:
+def test_tools(tokens: Tokens, tokenizer: Tokenizer, prompts: Prompts) -> None:
     """Tools SHOULD count as they do in the prompt of a chat.
 
     Their schemas are often longer than the conversation.
     """
+    vocabulary.template_with(tokenizer, "tools")
     plain = tokens.tokenize(messages=prompts.errand).count
     found = tokens.tokenize(messages=prompts.errand, tools=list(prompts.tools)).count
     vocabulary.grown("tools", plain, found)
