@@ -23,6 +23,8 @@ from conformance.evidence import Exchange, clip, curl_line, redact
 from conformance.targets.client import CONNECT_TIMEOUT_S, Client, Interrupted, NoAnswer, Response
 
 READ_AT_ONCE = 65536
+MUCH = 1 << 24
+"""Bytes, of what is still to come."""
 
 
 class Wire:
@@ -153,9 +155,12 @@ class Wire:
         return not self._pending and self._came(1.0) and not self._pending
 
     def more(self, within_s: float) -> bytes:
-        """All that came after the last response, waiting so long for each piece; it is kept."""
+        """What came after the last response, waiting so long for each piece; it is kept.
+
+        Of a peer that never stops sending it is the beginning.
+        """
         size = -1
-        while size < len(self._pending):
+        while size < len(self._pending) < MUCH:
             size = len(self._pending)
             self._came(within_s)
         return self._pending
