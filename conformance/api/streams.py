@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
@@ -15,7 +16,8 @@ from conformance.api.ask import Stream, event_stream
 from conformance.api.expect import CompletionChunk, CompletionChunkChoice
 from conformance.compare import sse
 from conformance.outcomes import Failed, Inconclusive, Silent
-from conformance.targets.client import Response
+from conformance.targets.client import Client, Response
+from conformance.targets.wire import Wire
 
 MOST_STREAMS = 10
 """Answers that are asked for, at most, to see one of them come bit by bit."""
@@ -31,6 +33,7 @@ show that it came in one burst."""
 BIT_BY_BIT = 0.05
 """Share of the response time; see `sent_while_generating`."""
 
+CHAT = "/chat/completions"
 DATA = b"data:"
 
 Chunks = Sequence[ChatCompletionChunk] | Sequence[CompletionChunk]
@@ -298,6 +301,31 @@ def long_enough(stream: Stream) -> Stream:
             actual=text(stream.chat_chunks()),
         )
     return stream
+
+
+def begins_before_it_ends(client: Client, body: dict[str, Any]) -> None:
+    """One of three streamed answers to `body` was not complete when its first event was read.
+
+    This is no matter of time: a complete answer lies in the client's buffers as a whole. A false
+    alarm needs a suite that does not run from the first token to the last, three times.
+
+    Raises:
+        Silent: all of them were complete.
+    """
+    for _ in range(3):
+        with Wire(client) as wire:
+            wire.send(wire.request("POST", CHAT, body))
+            came = b""
+            while DATA not in came and (piece := wire.read_some()):
+                came += piece
+            came += wire.more(0.001)
+        if b"[DONE]" not in came:
+            return
+    raise Silent(
+        "`stream` is accepted and the whole answer arrives at once",
+        expected="an event, and later others",
+        actual=f"{came.count(DATA)} events with the first, [DONE] among them, three times",
+    )
 
 
 def sent_while_generating(first: Stream, *, again: Callable[[], Stream]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from conformance.selftest import met
 from conformance.selftest.hunt import Caught
 from fixtures.mutants.protocol import ProtocolMutant
 
@@ -36,7 +37,7 @@ def markdown(found: Iterable[Caught], mutants: Mapping[str, ProtocolMutant]) -> 
     """
     held = sorted(found, key=lambda each: each.killed)
     head = HEAD.format(mutants=len(held), survivors=sum(not each.killed for each in held))
-    return head + "".join(f"{line}\n" for line in _lines(held, mutants))
+    return head + "".join(f"{line}\n" for line in _lines(held, mutants)) + met.markdown()
 
 
 def _lines(found: Iterable[Caught], mutants: Mapping[str, ProtocolMutant]) -> Iterator[str]:

@@ -8,7 +8,6 @@ evidence with the client's other requests.
 from __future__ import annotations
 
 import json
-import math
 import socket
 import ssl
 import time
@@ -153,12 +152,12 @@ class Wire:
         """Whether the server hangs up within a second, and sends nothing more."""
         return not self._pending and self._came(1.0) and not self._pending
 
-    def more(self, within_s: float, in_all_s: float = math.inf) -> bytes:
+    def more(self, within_s: float, in_all_s: float = 5.0) -> bytes:
         """All that came after the last response, waiting so long for each piece; it is kept.
 
         Args:
-            in_all_s: after which it is enough, however much comes: a stream that is quick has
-                always more.
+            in_all_s: after which it is enough, however much comes: a stream that is quick, and a
+                peer that never stops, have always more.
         """
         size, until = -1, time.monotonic() + in_all_s
         while size < len(self._pending) and time.monotonic() < until:

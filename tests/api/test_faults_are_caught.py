@@ -31,7 +31,7 @@ TOOLS = CHOICE, CALLS, CALLS_STREAMED = tuple(
 CHAT, LEGACY = "api/chat/stream", "api/completions/stream"
 
 NARROW = {
-    "buffered": {f"{CHAT}-incremental": "SILENT"},
+    "buffered": {f"{CHAT}-begun": "SILENT", f"{CHAT}-incremental": "SILENT"},
     "no-usage-chunk": {
         f"{CHAT}-usage": "SILENT",
         f"{CHAT}-usage-counts": "SILENT",

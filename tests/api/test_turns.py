@@ -35,6 +35,13 @@ def part(index: int, id: str | None = None, name: str | None = None, arguments: 
     return {"tool_calls": [{"index": index, **begun, "function": function}]}
 
 
+def test_two_calls_of_one_index_are_told_from_a_call_that_is_begun_again():
+    with pytest.raises(Failed, match="Two calls of a stream have one index"):
+        turns.joined(chunks(part(0, "a", "f"), part(0, "b", "g")))
+    with pytest.raises(Failed, match="comes again"):
+        turns.joined(chunks(part(0, "a", "f"), part(0, "b", arguments="{}")))
+
+
 def test_deltas_add_up_by_index():
     found = turns.joined(
         chunks(

@@ -142,6 +142,25 @@ def test_seeds(ask: Ask, prompts: Prompts) -> None:
     texts.varied(sampled, "Different seeds give the same answer")
 
 
+@requirement(
+    "api/chat/unseeded",
+    SHOULD,
+    source="OpenAI chat.completions.create: seed; vLLM: without it the engine's generator draws",
+    honours="temperature",
+)
+def test_unseeded(ask: Ask, prompts: Prompts) -> None:
+    """Sampled answers without a `seed` SHOULD be drawn anew for each request.
+
+    "Try again" gives the same answer for ever where a server has a seed of its own, or answers
+    from memory what it was asked before.
+    """
+    # As in test_seeds: three more answers are all the first with probability < 6e-7.
+    sampled = [
+        answers.chat_joined(ask, prompts.draws, max_tokens=12, temperature=2) for _ in range(4)
+    ]
+    texts.varied(sampled, "Without a `seed` the same sampled answer comes each time")
+
+
 @requirement("api/chat/n", SHOULD, source="OpenAI chat.completions.create: n, usage", honours="n")
 def test_n(ask: Ask, prompts: Prompts) -> None:
     """`n` SHOULD give that many choices, numbered from 0, and `usage` count the tokens of all.

@@ -146,14 +146,20 @@ def _added(calls: dict[int, Call], delta: ChoiceDeltaToolCall) -> Call:
     """A call with one more delta.
 
     Raises:
-        Failed: a call does not begin with its id, name and type; an index is left out; an id or a
-            name comes again.
+        Failed: a call does not begin with its id, name and type; an index is left out or is that of
+            another call; an id or a name comes again.
     """
     function = delta.function
     name = (function.name if function else None) or ""
     arguments = (function.arguments if function else None) or ""
     if delta.index in calls:
         before = calls[delta.index]
+        if name and delta.id not in (None, "", before.id):
+            raise Failed(
+                "Two calls of a stream have one index",
+                expected=len(calls),
+                actual=delta.model_dump(exclude_unset=True),
+            )
         if name or delta.id not in (None, "", before.id):
             raise Failed(
                 "A call's id or name comes again within its deltas",

@@ -1,0 +1,72 @@
+"""In which order mutants are hunted, and what the sound server's own falls take back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conformance.selftest.hunt import Caught
+from conformance.selftest.protocol import AT_ONCE, Hunter
+from fixtures.mutants.protocol.fault import Fault, ProtocolMutant
+from fixtures.mutants.protocol.proxy import SOUND
+
+
+class Told(Hunter):
+    """A hunter that is told what falls on whom, in place of a run of the suite on a server.
+
+    Args:
+        falls: ids by mutant, in the order in which they are measured.
+    """
+
+    def __init__(self, falls: dict[str, list[str]], log: Path) -> None:
+        super().__init__("http://127.0.0.1:1", Path())
+        self.falls, self.log = falls, log
+
+    def _hunt(self, task):
+        quarry, only, to_the_end = task
+        with self.log.open("a") as log:
+            log.write(f"{quarry.name}\n")
+        fallen = [id for id in self.falls.get(quarry.name, []) if id not in quarry.spared]
+        fallen = [id for id in fallen if only is None or id in only]
+        return Caught(quarry.name, dict.fromkeys(fallen if to_the_end else fallen[:1], "fell"))
+
+
+def mutants(names):
+    return [ProtocolMutant(name, name, name, (), Fault()) for name in names]
+
+
+def killers(hunter, names, **more):
+    found = hunter.hunted(mutants(names), workers=1, **more)
+    return {each.name: list(each.killers) for each in found}
+
+
+FALLS = {
+    SOUND: ["weak", "also-weak"],
+    "caught": ["strong"],
+    "caught-later": ["weak", "strong"],
+    "caught-last": ["weak", "also-weak", "strong"],
+    "lives": ["weak"],
+    "inert": [],
+}
+NAMES = [name for name in FALLS if name != SOUND]
+
+
+def test_what_falls_on_the_sound_server_kills_nothing(tmp_path):
+    found = killers(Told(FALLS, tmp_path / "log"), NAMES)
+    strong = ["caught", "caught-last", "caught-later"]
+    assert found == {name: ["strong"] if name in strong else [] for name in NAMES}
+
+
+def test_nothing_is_hunted_again_where_all_was_measured(tmp_path):
+    found = killers(Told(FALLS, tmp_path / "log"), NAMES, to_the_end=True)
+    assert found["caught-last"] == ["strong"] and found["lives"] == []
+    hunted = (tmp_path / "log").read_text().split()
+    assert len(set(hunted)) == len(hunted), "each once, the sound server too"
+
+
+def test_a_mutant_is_told_of_before_the_last_is_hunted(tmp_path):
+    names = [f"m{number}" for number in range(3 * AT_ONCE)]
+    hunter = Told({name: ["strong"] for name in names}, tmp_path / "log")
+    telling = hunter.hunted(mutants(names), workers=1)
+    first = next(telling)
+    assert first.killed and names[-1] not in (tmp_path / "log").read_text().split()
+    assert {first.name, *(each.name for each in telling)} == set(names)
