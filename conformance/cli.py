@@ -335,11 +335,14 @@ def selftest(
 def model_list(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """List the fixture models: what each puts to the test, and which engines load it."""
+    """List the fixture models: what each is served for and puts to the test, and which engines
+    load it."""
     tried = fixtures.models.engines()
+    models = [*fixtures.models.describe(), *fixtures.models.tasks()]
     described = [
         {
             "name": model.name,
+            "task": model.task,
             "family": model.family,
             "summary": model.summary,
             "size": model.size,
@@ -348,22 +351,23 @@ def model_list(
             "sha256": model.sha256,
             "files": dict(model.files),
         }
-        for model in fixtures.models.describe()
+        for model in models
     ]
     if as_json:
         print(json.dumps(described, indent=1))
         return
-    columns = ["name", "family", "MB", "feature under test", "engines, as tried", "sha256"]
+    columns = ["name", "task", "family", "MB", "feature under test", "engines, as tried", "sha256"]
     rows = [
         [
             model.name,
+            model.task,
             model.family,
             f"{model.size / 1e6:.1f}",
             model.feature,
             _engines(tried.get(model.name, {})),
             model.sha256[:12],
         ]
-        for model in fixtures.models.describe()
+        for model in models
     ]
     _out.print(_table(columns, rows))
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import fixtures.models
 from conformance.cli import app
 from fixtures.models.matrix import MATRIX
+from fixtures.models.tasks.words import OTHERS, TEXT
 
 
 def listed(*arguments):
@@ -22,7 +23,9 @@ def listed(*arguments):
 
 def test_json_names_everything():
     described = json.loads(listed("--json"))
-    assert [entry["name"] for entry in described] == fixtures.models.names()
+    names = [*fixtures.models.names(), *(model.name for model in fixtures.models.tasks())]
+    assert [entry["name"] for entry in described] == names
+    assert {entry["task"] for entry in described} == {TEXT, *OTHERS}
     for entry in described:
         assert entry["size"] > 1_000_000
         assert len(entry["sha256"]) == 64

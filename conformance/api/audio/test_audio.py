@@ -148,8 +148,9 @@ def test_long(listener: Listener, task: str) -> None:
 
     Meetings last an hour.
     """
-    short = listener.text(task, file=sounds.chirp(20.0, 120.0, 400.0))
-    found = listener.text(task, file=sounds.chirp(50.0, 120.0, 400.0))
+    # The long one begins with the short one: cut there, it has the same text.
+    short = listener.text(task, file=sounds.chirp(30.0, 120.0, 400.0))
+    found = listener.text(task, file=sounds.chirp(80.0, 120.0, 400.0))
     if len(found) <= len(short):
         raise Failed(
             "Of a long sound no more is written than of a short one",
