@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.api import optional
 from conformance.api.clients import agent
 from conformance.api.clients.official import Official
+from conformance.api.optional import Once
 from conformance.requirements import MUST, requirement
 
 SOURCE = "openai-agents: Runner"
@@ -14,6 +16,12 @@ SIDES = {
     "chat": "chat.completions.create: tools, messages",
     "responses": "responses.create: tools, input",
 }
+
+
+def _served(official: Official, side: str) -> None:
+    """The chat calls tools at all. Raises Absent where it refuses them honestly."""
+    if side == "chat":
+        optional.tools(official.client, official.model, Once())
 
 
 @requirement(
@@ -30,6 +38,7 @@ def test_agent(official: Official, scripted: bool, side: str) -> None:
     A framework asks again and again, with everything that it was given before; it is the client
     that sends back the most of what a server says.
     """
+    _served(official, side)
     found = official.run(lambda: agent.run(official, side, scripted), optional=agent.NAMES[side])
     agent.as_known(found, scripted)
 
@@ -47,6 +56,7 @@ def test_agent_stream(official: Official, scripted: bool, side: str) -> None:
 
     Interfaces show what an agent does while it does it.
     """
+    _served(official, side)
     found = official.run(lambda: agent.stream(official, side, scripted), optional=agent.NAMES[side])
     agent.as_known(found, scripted)
 
@@ -64,5 +74,6 @@ def test_agent_history(official: Official, scripted: bool, side: str) -> None:
 
     People say “thank you”, and go on.
     """
+    _served(official, side)
     found = official.run(lambda: agent.twice(official, side, scripted), optional=agent.NAMES[side])
     agent.thanked(found, scripted)
