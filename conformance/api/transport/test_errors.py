@@ -58,6 +58,21 @@ def test_wrong_type(ask: Ask, case: str) -> None:
     invalid.WRONG_TYPES[case].is_refused(ask, cause="Wrong types are accepted")
 
 
+@requirement(
+    "api/errors/refusal-status",
+    SHOULD,
+    source=f"{ERRORS}; vLLM answers 400 where FastAPI alone would answer 422",
+    profiles=("api",),
+    refuses="chat.completions.create: max_tokens",
+)
+def test_refusal_status(ask: Ask) -> None:
+    """A wrong request SHOULD be refused with 400, as production does, and not with 422.
+
+    OpenAI's clients raise another exception for 422: who catches `BadRequestError` is not told.
+    """
+    expect.status(invalid.WRONG_TYPES["max-tokens"].send(ask), 400)
+
+
 @pytest.mark.parametrize("case", invalid.WRONG_TYPES_OF_RARER_FIELDS)
 @requirement(
     "api/errors/wrong-type-rarer",
