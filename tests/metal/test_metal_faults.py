@@ -18,7 +18,7 @@ MUTANTS = kernels.mutants()
 
 
 def test_there_are_as_many_as_were_made_and_each_is_another():
-    assert len(BY_HAND) >= 70 and len(MUTANTS) >= 140
+    assert len(BY_HAND) >= 70 and len(MUTANTS) >= 130
     texts = [(each.file, each.altered(SOURCES[each.file])) for each in MUTANTS.values()]
     assert len(set(texts)) == len(texts)
     assert all(text != SOURCES[file] for file, text in texts)
