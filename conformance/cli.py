@@ -33,6 +33,8 @@ from conformance.report.terminal import summary
 from conformance.requirements import PROFILES
 from conformance.selftest import command as detection
 from conformance.selftest import page as detection_page
+from conformance.selftest.depths import NAMES as DEPTHS
+from conformance.selftest.depths import Hunting
 from conformance.session import measure
 from conformance.targets import recipes
 from conformance.targets.errors import TargetError
@@ -290,7 +292,11 @@ def coverage(
 @app.command()
 def selftest(
     mutant: Annotated[list[str] | None, typer.Argument(help="Only these; by default all.")] = None,
-    quick: Annotated[bool, typer.Option(help="Every sixth mutant.")] = False,
+    depth: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Only these: {', '.join(DEPTHS)}; by default all."),
+    ] = None,
+    quick: Annotated[bool, typer.Option(help="Some mutants of each depth.")] = False,
     to_the_end: Annotated[
         bool, typer.Option(help="Measure every requirement of each, and not until one kills it.")
     ] = False,
@@ -303,31 +309,32 @@ def selftest(
         bool, typer.Option("--markdown", help="As a page: docs/detection.md.")
     ] = False,
 ) -> None:
-    """Set the suite on servers that are broken on purpose, and show which requirement kills each.
+    """Set the suite on backends that are broken on purpose, and show which requirement kills each.
 
     Exit codes: 0 all are killed, 1 some survive, 2 the server could not be had.
     """
     try:
-        mutants = detection.chosen(mutant or [], quick=quick)
+        mutants = detection.chosen(mutant or [], depth or [], quick=quick)
         if as_list:
-            rows = [[each.name, each.what, each.bug] for each in mutants]
-            _out.print(_table(["mutant", "what the server does", "real bug"], rows))
+            for each, names in mutants.items():
+                rows = [[name, *each.mutants[name]] for name in names]
+                _out.print(_table([f"mutant of the {each.name}", *each.columns], rows))
             return
-        found = detection.run(
-            mutants,
-            _err,
-            python=backend_python and backend_python.absolute(),
-            workers=workers,
-            to_the_end=to_the_end,
-        )
+        python = backend_python and backend_python.absolute()
+        how = Hunting(_err, python, workers, to_the_end)
+        found = detection.run(mutants, how)
     except TargetError as error:
         _say(str(error), "bold red")
         raise typer.Exit(UNJUDGED) from None
-    survivors = sum(not each.killed for each in found)
+    every = [each for some in found.values() for each in some]
+    survivors = sum(not each.killed for each in every)
     if as_markdown:
-        print(detection_page.markdown(found, detection.BY_NAME), end="")
+        whole = to_the_end and not mutant and not quick
+        ids = [each.id for each in catalogue.requirements()] if whole else []
+        idle = detection_page.idle(found, ids) if whole else None
+        print(detection_page.markdown(found, idle), end="")
     else:
-        _out.print(f"{len(found)} mutants, {survivors} survivors")
+        _out.print(f"{len(every)} mutants, {survivors} survivors")
     raise typer.Exit(1 if survivors else 0)
 
 

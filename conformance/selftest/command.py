@@ -2,59 +2,57 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
-from pathlib import Path
 
-from rich.console import Console
-
-from conformance.selftest import protocol
+from conformance.selftest.depths import NAMES, Depth, Hunting, depth
 from conformance.selftest.hunt import Caught
 from conformance.targets.errors import TargetError
-from conformance.targets.progress import Display
-from fixtures.mutants.protocol import PROTOCOL, ProtocolMutant
 
-BY_NAME = {mutant.name: mutant for mutant in PROTOCOL}
+Chosen = dict[Depth, list[str]]
+"""Names of mutants, by depth."""
 
 
-def chosen(names: Sequence[str], *, quick: bool) -> list[ProtocolMutant]:
-    """The mutants of these names; without any all of them, or every `protocol.QUICK`th.
+def chosen(names: Sequence[str], depths: Sequence[str] = (), *, quick: bool = False) -> Chosen:
+    """The mutants of these names; without any all of some depths, or those of a quick selftest.
 
     Raises:
-        TargetError: there is no such mutant.
+        TargetError: there is no such mutant, or no such depth.
     """
-    if unknown := [name for name in names if name not in BY_NAME]:
+    if unknown := [name for name in depths if name not in NAMES]:
+        raise TargetError(f"There is no depth {unknown[0]!r}: the depths are {', '.join(NAMES)}.")
+    found = {each: list(each.mutants) for each in map(depth, depths or NAMES)}
+    if names:
+        return _named(names, found)
+    return {each: list(each.quick) if quick else every for each, every in found.items()}
+
+
+def _named(names: Sequence[str], among: Chosen) -> Chosen:
+    known = {name for every in among.values() for name in every}
+    if unknown := [name for name in names if name not in known]:
         raise TargetError(f"There is no mutant {unknown[0]!r}: `maccord selftest --list` has them.")
-    found = [BY_NAME[name] for name in names] or list(PROTOCOL)
-    return found[:: protocol.QUICK] if quick and not names else found
+    picked = {each: [name for name in names if name in each.mutants] for each in among}
+    return {each: some for each, some in picked.items() if some}
 
 
-def run(
-    mutants: Sequence[ProtocolMutant],
-    console: Console,
-    *,
-    python: Path | None = None,
-    workers: int = 2,
-    to_the_end: bool = False,
-) -> list[Caught]:
-    """Starts the server, hunts, and says of each mutant what it came to.
+def run(mutants: Chosen, how: Hunting) -> dict[Depth, list[Caught]]:
+    """Hunts depth by depth, and says of each mutant what it came to.
 
     Raises:
         TargetError: the server cannot be had.
     """
-    found = []
-    with tempfile.TemporaryDirectory(prefix="maccord-") as folder, ExitStack() as stack:
-        with Display(console) as progress:
-            hunter = stack.enter_context(protocol.proxy(Path(folder), python, progress))
-        for each in hunter.hunted(mutants, workers=workers, to_the_end=to_the_end):
-            found.append(each)
-            console.print(_line(each), highlight=False, markup=False, soft_wrap=True)
+    found: dict[Depth, list[Caught]] = {}
+    for each, names in mutants.items():
+        found[each] = []
+        for caught in each.hunted(names, how):
+            found[each].append(caught)
+            line = _line(each, caught)
+            how.console.print(line, highlight=False, markup=False, soft_wrap=True)
     return found
 
 
-def _line(each: Caught) -> str:
+def _line(of: Depth, each: Caught) -> str:
     if each.killed:
-        return f"killed    {each.name}  by {next(iter(each.killers))}  {each.seconds} s"
+        weakest = "" if of.weakest is None or of.weakest(each)[0] else "  UNSEEN on the weakest"
+        return f"killed    {each.name}  by {next(iter(each.killers))}  {each.seconds} s{weakest}"
     beside = f"; fell beside it: {', '.join(each.beside[:3])}" if each.beside else ""
     return f"SURVIVES  {each.name}  {each.measured} requirements{beside}"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from conformance.selftest.routes import ROUTES, verdicts
 from conformance.targets import recipes
 from conformance.targets.server import started
 from fixtures.mutants.checkpoint import misread
 from fixtures.mutants.numerics import BY_NAME
-from tests.mutants.killing import ROUTES, verdicts
 
 MISREAD = (
     "llama-gqa: rope base",

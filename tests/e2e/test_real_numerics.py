@@ -17,9 +17,9 @@ from command import environment
 
 import conformance
 import fixtures.models
+from conformance.selftest.routes import ROUTES, verdicts
 from conformance.targets import recipes
 from conformance.targets.server import started
-from tests.mutants.killing import ROUTES, verdicts
 
 SUITE = Path(conformance.__file__).parent
 TIME_LIMIT_S = 900

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.compare.parity import Parity
-from fixtures.mutants import ANY, Area, Mutant, Way
+from conformance.selftest.numerics import names_its_area
+from conformance.selftest.routes import CONTINUED, ROUTES
+from fixtures.mutants import ANY, Mutant, Way
 from tests.mutants import killing
-from tests.mutants.killing import CONTINUED, ROUTES
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,16 @@ def line(
     """
     if ways is None:
         ways = mutant.ways[:1] if mutant else ANY
-    loaded = killing.load(model, mutant, dtype)
-    whole = killing.known(model)
-    names = None if everything or mutant is None else killing.few(model, mutant)
-    few = killing.known(model, names)
-    served = killing.known(model, names, None if everything or mutant is None else CONTINUED)
+    loaded = routes.load(model, mutant, dtype)
+    whole = routes.known(model)
+    names = None if everything or mutant is None else routes.few(model, mutant)
+    few = routes.known(model, names)
+    served = routes.known(model, names, None if everything or mutant is None else CONTINUED)
     found = {
         way: killing.at_runner(whole if way == "one-pass" else few, loaded, way) for way in ways
     }
     for route in routes:
-        found[route] = killing.at_server(served, loaded, route).parity()
+        found[route] = routes.at_server(served, loaded, route).parity()
     failed: dict[str, dict[str, str]] = {}
     if mutant is not None and "one-pass" not in mutant.ways:
         for route in routes:
@@ -110,28 +111,3 @@ def _said(each: Line) -> str:
     if ids or not diagnosis or names_its_area(each.mutant, diagnosis):
         return ", ".join(ids) or diagnosis
     return f"MISLEADING: {diagnosis}"
-
-
-_TOKENS_OWN = ("each token goes through", "a constant or function")
-
-FRAGMENTS: Mapping[Area, tuple[str, ...]] = {
-    "attention": ("attend", "scores of attention", "the first token is lost"),
-    "batch": ("a batch", "other requests", "another request"),
-    "cache": ("cache", "block", "attend", "the first token is lost"),
-    "embedding": _TOKENS_OWN,
-    "experts": _TOKENS_OWN,
-    "feed-forward": _TOKENS_OWN,
-    "logits": ("logits", *_TOKENS_OWN),
-    "norm": ("norm",),
-    "residual": ("a multiplier",),
-    "rope": ("position", "rotary"),
-    "soft cap": ("cap",),
-    "weights": ("weights",),
-    "window": ("window",),
-}
-"""What a diagnosis must speak of, by the area of the fault: one of these."""
-
-
-def names_its_area(mutant: Mutant | None, diagnosis: str) -> bool:
-    """Whether a diagnosis leads to where the fault is."""
-    return mutant is None or any(words in diagnosis for words in FRAGMENTS[mutant.area])

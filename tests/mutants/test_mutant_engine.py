@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
+from conformance.selftest import routes
 from fixtures.models.matrix import forward
 from fixtures.mutants.engine import BLOCK, CHUNK, Engine, Request
-from tests.mutants import killing
 
 MODELS = ("llama-gqa", "gemma3-local-global", "deepseek-mla")
 """Of one layer type, of two with windows, and with a latent cache."""
@@ -37,7 +37,7 @@ def off(model, ids, answer, scores, first):
 
 @pytest.fixture(scope="module", params=MODELS)
 def model(request):
-    return killing.load(request.param)
+    return routes.load(request.param)
 
 
 def test_requests_together_are_answered_as_by_one_pass(model):
@@ -74,7 +74,7 @@ def test_a_beginning_is_taken_from_the_cache(model):
 
 
 def test_a_stop_token_ends_an_answer():
-    model = killing.load("llama-gqa")
+    model = routes.load("llama-gqa")
     with Engine(model) as engine:
         free = engine.submit(Request(LONG, 8, 0)).result(60)
         stop = free.token_ids[4]
@@ -84,7 +84,7 @@ def test_a_stop_token_ends_an_answer():
 
 
 def test_a_failure_is_told_to_those_who_wait_and_to_no_others():
-    model = killing.load("llama-gqa")
+    model = routes.load("llama-gqa")
     with Engine(model) as engine:
         wrong = engine.submit(Request([10**6], 1, 0))
         right = engine.submit(Request([5], 1, 0))
@@ -94,7 +94,7 @@ def test_a_failure_is_told_to_those_who_wait_and_to_no_others():
 
 
 def test_more_requests_than_rows_wait_for_their_turn():
-    model = killing.load("llama-gqa")
+    model = routes.load("llama-gqa")
     with Engine(model) as engine, ThreadPoolExecutor(20) as pool:
         asked = [Request(LONG[place:40], 5, 1) for place in range(20)]
         answers = list(pool.map(lambda request: engine.submit(request).result(60), asked))

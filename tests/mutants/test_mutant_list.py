@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import fixtures.models
+from conformance.selftest import routes
 from fixtures.models.matrix import forward
 from fixtures.models.matrix.architectures import BY_NAME as ARCHITECTURES
 from fixtures.mutants.checkpoint import misread
 from fixtures.mutants.numerics import BY_NAME, NUMERICS
-from tests.mutants import killing
 
 BUGS = (
     "softcap ignored",
@@ -68,7 +68,7 @@ def test_hooks_that_change_nothing_change_nothing(model):
     """Every place that a fault can be put into, without a fault, whatever the architecture."""
     from fixtures.mutants import hooks
 
-    sound, hooked = killing.load(model), killing.load(model)
+    sound, hooked = routes.load(model), routes.load(model)
     hooks.mask(hooked, lambda allowed, back, step: allowed)
     hooks.positions(hooked, lambda positions, step: positions)
     hooks.key_values(
@@ -85,7 +85,7 @@ def test_architectures_have_attention_where_hooks_look_for_it():
     from fixtures.mutants import hooks
 
     for name, architecture in ARCHITECTURES.items():
-        model = killing.load(name)
+        model = routes.load(name)
         layers = architecture.config["num_hidden_layers"]
         assert [number for number, _ in hooks.attentions(model)] == list(range(layers))
         assert all(module.layer_idx == number for number, module in hooks.attentions(model))

@@ -13,6 +13,7 @@ import fixtures.models
 from conformance.api.numerics.gather import KNOWN, gather
 from conformance.compare.production import Production
 from conformance.recording.endpoint import Endpoint
+from conformance.selftest import routes
 from fixtures.mutants.api import STRONG, WEAK, Api, Offers
 from fixtures.mutants.engine import Engine
 from fixtures.mutants.server import serving
@@ -30,12 +31,12 @@ SHORT = [5, 6, 7, 8]
 
 @pytest.fixture(scope="module")
 def loaded() -> Any:
-    return killing.load(MODEL)
+    return routes.load(MODEL)
 
 
 @pytest.fixture(scope="module")
 def beside() -> Production:
-    return killing.known(MODEL, killing.few(MODEL, None), 8)
+    return routes.known(MODEL, routes.few(MODEL, None), 8)
 
 
 @pytest.fixture
@@ -73,9 +74,9 @@ def test_texts_are_answered(route: str, loaded: Any) -> None:
     """Of the scripted model, whose prompts are texts."""
     model = "scripted"
     folder = fixtures.models.path(model)
-    beside = killing.known(model, ("script-capital", "script-fox", "script-silence"))
+    beside = routes.known(model, ("script-capital", "script-fox", "script-silence"))
     with (
-        serving(killing.load(model), folder, model, Offers(token_ids=False)) as url,
+        serving(routes.load(model), folder, model, Offers(token_ids=False)) as url,
         Endpoint(url, model, api_key=None, timeout_s=60) as endpoint,
     ):
         found = gather(endpoint, beside, folder, route=route)

@@ -16,7 +16,8 @@ from conformance import catalogue
 from conformance.evidence import Result
 from conformance.outcomes import Outcome
 from conformance.run import RunFolder
-from tests.numerics.running import functions, results
+from conformance.selftest.judged import functions
+from tests.numerics.running import results
 from tests.numerics.small import production, shaken
 from tests.recording.asking import ROUTES
 from tests.recording.production import (

@@ -1,0 +1,107 @@
+"""The page of a selftest, and which mutants are chosen: of all depths together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from conformance.selftest import command, page
+from conformance.selftest.depths import NAMES, depth
+from conformance.selftest.hunt import Caught
+from conformance.selftest.numerics import Served
+from conformance.targets.errors import TargetError
+
+KL, TEXT = "numerics/distribution/kl", "numerics/greedy/text"
+PAIRS = "kernels/copy-blocks/pairs"
+
+
+def served(name: str, *, killed: bool, weakest: Caught) -> Served:
+    return Served(name, {KL: "how tokens attend | or not"} if killed else {}, weakest=weakest)
+
+
+FOUND = {
+    depth("numerics"): [
+        served("scale-ignored", killed=True, weakest=Caught("", beside=[KL])),
+        served("rope-halved", killed=True, weakest=Caught("", {KL: "position"})),
+        served("mask-lost", killed=False, weakest=Caught("", beside=[TEXT])),
+    ],
+    depth("kernels"): [Caught("keys-only", {f"{PAIRS}[many-float32]": "two\nlines"})],
+}
+
+
+def test_survivors_come_first_and_are_counted_over_all_depths():
+    text = page.markdown(FOUND)
+    assert text.startswith("4 mutants, 1 survivors\n")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == [
+        "mask-lost",
+        "scale-ignored",
+        "rope-halved",
+        "keys-only",
+    ]
+    assert "**survives**" in rows[0] and f"**unseen** `{TEXT}`" in rows[0]
+    assert "attend \\| or not" in rows[1] and "by figures alone" in rows[1]
+    assert "two lines" in rows[3]
+
+
+def test_the_share_at_the_weakest_route_is_told():
+    text = page.markdown(FOUND)
+    assert (
+        "3 mutants, 1 survivors. On the weakest route 2 of them are seen (67%), and 1 named."
+        in text
+    )
+
+
+def test_what_is_not_counted_is_listed_with_its_reason():
+    text = page.markdown(FOUND)
+    assert "- `gelu-exact`: the two differ by less than bfloat16 rounds away" in text
+    assert "- `at-most-for-less paged_attention.metal 4`: a tile of which the row" in text
+
+
+def test_requirements_that_kill_nothing_are_listed_where_all_were_measured():
+    ids = [KL, TEXT, f"{PAIRS}[many-float32]", f"{PAIRS}[one-float32]", "kernels/pool/full[chat]"]
+    idle = page.idle(FOUND, [*ids, "api/chat/stop"])
+    assert list(idle.values()) == [(TEXT,), ("kernels/pool/full",)]
+    text = page.markdown(FOUND, idle)
+    assert "## Requirements that kill no mutant" in text and f"- `{TEXT}` (numerics)" in text
+    assert "kill no mutant" not in page.markdown(FOUND)
+
+
+def test_names_are_unique_over_all_depths():
+    names = [name for each in NAMES for name in depth(each).mutants]
+    assert len(set(names)) == len(names) >= 150
+
+
+def test_a_quick_selftest_has_some_of_each_depth():
+    quick = command.chosen([], quick=True)
+    assert [each.name for each in quick] == list(NAMES)
+    for each, names in quick.items():
+        assert 0 < len(names) < len(each.mutants) and set(names) <= set(each.mutants)
+
+
+def test_mutants_are_chosen_by_name_and_by_depth():
+    (found,) = command.chosen(["keys-only"]).items()
+    assert (found[0].name, found[1]) == ("kernels", ["keys-only"])
+    assert [each.name for each in command.chosen([], ["numerics"])] == ["numerics"]
+
+
+@pytest.mark.parametrize(
+    ("names", "depths", "sentence"),
+    [
+        (["no-such"], [], "There is no mutant 'no-such'"),
+        (["keys-only"], ["numerics"], "There is no mutant 'keys-only'"),
+        ([], ["deep"], "There is no depth 'deep': the depths are protocol, numerics, kernels"),
+    ],
+)
+def test_what_there_is_not_is_a_sentence(names, depths, sentence):
+    with pytest.raises(TargetError, match=sentence):
+        command.chosen(names, depths)
+
+
+def test_the_command_starts_without_what_only_a_depth_needs():
+    late = ("torch", "transformers", "reference.emulator")
+    code = f"import sys, conformance.cli; print([each for each in {late} if each in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
