@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.selftest.hunt import Caught
+from conformance.evidence import Result
+from conformance.outcomes import Outcome
+from conformance.requirements import MUST
+from conformance.selftest.hunt import Caught, Quarry
 from conformance.selftest.protocol import AT_ONCE, Hunter
 from fixtures.mutants.protocol.fault import Fault, ProtocolMutant
 from fixtures.mutants.protocol.proxy import SOUND
@@ -70,3 +73,13 @@ def test_a_mutant_is_told_of_before_the_last_is_hunted(tmp_path):
     first = next(telling)
     assert first.killed and names[-1] not in (tmp_path / "log").read_text().split()
     assert {first.name, *(each.name for each in telling)} == set(names)
+
+
+def test_the_mutants_own_name_in_an_address_names_no_area():
+    quarry = Quarry("ignores-stop", "stop")
+
+    def fell(message):
+        return Result("api/chat/n", MUST, "", "", "", [], Outcome.FAIL, message)
+
+    assert not quarry.named_by(fell("Answered 500 to POST /ignores-stop/v1/chat/completions"))
+    assert quarry.named_by(fell("`stop` is ignored by POST /ignores-stop/v1/chat/completions"))
