@@ -89,9 +89,12 @@ class Served(Caught):
     @property
     def seen(self) -> bool:
         """Whether the weakest route shows it where it must, by its right name or without."""
+        return self.shows(self.weakest)
+
+    def shows(self, route: Caught) -> bool:
+        """Whether what a route came to has it, by its right name, or where it must show."""
         first, _ = SEEN_BY.get(MUTANTS[self.name].ways, ANYWHERE)
-        fell = (*self.weakest.killers, *self.weakest.beside)
-        return any(id.startswith(first) for id in fell)
+        return route.killed or any(id.startswith(first) for id in route.beside)
 
 
 def names_its_area(mutant: Mutant | None, diagnosis: str) -> bool:
