@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from conformance.api import expect
@@ -77,6 +79,20 @@ def tools(client: Client, model: str, once: Once) -> None:
     response = once.post(client, "/chat/completions", asked)
     if response.status in (400, 422, 501):
         offered(response, what="A tool")
+
+
+@contextmanager
+def with_tools(client: Client, model: str) -> Iterator[None]:
+    """A refusal of tools, inside `with`, is an absent feature where chat refuses them as well.
+
+    Raises:
+        Absent: it is, and both say so honestly.
+    """
+    try:
+        yield
+    except Unsupported:
+        tools(client, model, Once())
+        raise
 
 
 class Once:

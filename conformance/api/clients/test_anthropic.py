@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.api import answers
+from conformance.api import answers, optional
 from conformance.api.ask import Ask
 from conformance.api.clients import claude, flows
 from conformance.api.clients.official import Official, typed_error
@@ -116,7 +116,8 @@ def test_anthropic_tools(official: Official, scripted: bool, stream: bool) -> No
 
     It is the loop of every agent: the message goes back as it came, with the result behind it.
     """
-    with official.judged(optional=MESSAGES):
+    tools = optional.with_tools(official.client, official.model)
+    with tools, official.judged(optional=MESSAGES):
         turn = claude.turn(official.anthropic(), official.model, stream=stream)
     claude.as_told(turn, scripted)
 

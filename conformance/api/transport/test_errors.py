@@ -70,7 +70,9 @@ def test_refusal_status(ask: Ask) -> None:
 
     OpenAI's clients raise another exception for 422: who catches `BadRequestError` is not told.
     """
-    expect.status(invalid.WRONG_TYPES["max-tokens"].send(ask), 400)
+    response = invalid.WRONG_TYPES["max-tokens"].send(ask)
+    expect.refused(response, what="A `max_tokens` that is no number")
+    expect.status(response, 400)
 
 
 @pytest.mark.parametrize("case", invalid.WRONG_TYPES_OF_RARER_FIELDS)
