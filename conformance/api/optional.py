@@ -59,11 +59,14 @@ def offered(response: Response, *, what: str) -> Response:
     return response
 
 
-def tools(client: Client, model: str, once: Once) -> None:
+def tools(client: Client, model: str, once: Once | None = None) -> None:
     """The target calls tools for this model, as its chat says.
 
     vLLM without a parser for the model's calls refuses tools in a chat, and passes over them
     elsewhere.
+
+    Args:
+        once: what was asked before; by default chat is asked anew.
 
     Raises:
         Absent: chat refuses tools honestly.
@@ -76,7 +79,7 @@ def tools(client: Client, model: str, once: Once) -> None:
         "tools": [{"type": "function", "function": function}],
         "tool_choice": "auto",
     }
-    response = once.post(client, "/chat/completions", asked)
+    response = (once or Once()).post(client, "/chat/completions", asked)
     if response.status in (400, 422, 501):
         offered(response, what="A tool")
 
@@ -91,7 +94,7 @@ def with_tools(client: Client, model: str) -> Iterator[None]:
     try:
         yield
     except Unsupported:
-        tools(client, model, Once())
+        tools(client, model)
         raise
 
 

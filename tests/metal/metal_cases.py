@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.compare.kernels import nearness
-from conformance.kernels.cases import of_features, of_shapes
+from conformance.kernels.cases import of_features
 from conformance.kernels.pools import SHAPE, bits
 from fixtures.kernels.cases import NUMPY, Case
 from fixtures.kernels.expected import expected
@@ -20,26 +20,12 @@ from reference.oracle import cache as oracle
 GROUPED = Case("float32", (1, 33, 20), (1, 5, 20), num_kv_heads=2)
 LONG = Case("float32", (3, 2 * PARTITION + 9), (1, 1), num_kv_heads=2)
 FP8 = {"kv_cache_dtype": "fp8", "k_scale": 0.013, "v_scale": 0.0071}
-INT8 = {"kv_cache_dtype": "int8", "k_scale": 0.031, "v_scale": 0.043}
 
 ATTENTION: dict[str, Case | LatentCase] = {
     **dict(of_features()),
-    **dict(of_shapes()),
     "small-blocks": replace(GROUPED, block_size=8),
-    "split": LONG,
-    "split-one-more": replace(LONG, seq_lens=(3, 2 * PARTITION + 1)),
-    "split-even": replace(LONG, seq_lens=(PARTITION - 1, 2 * PARTITION)),
-    "split-window": replace(LONG, sliding_window=PARTITION + 5),
     "split-sinks": replace(LONG, sinks=True),
-    "split-sharp": replace(LONG, magnitude=10.0),
-    "split-alibi": replace(LONG, alibi=True),
-    "split-head-80": replace(LONG, head_size=80),
-    "split-fp8": replace(LONG, **FP8),
     "fp8": replace(GROUPED, **FP8),
-    "fp8-subnormal": replace(GROUPED, **FP8 | {"k_scale": 20.0, "v_scale": 20.0}),
-    "int8": replace(GROUPED, **INT8),
-    "mla": LatentCase("float32", (1, 33, 20), (1, 1, 1), latent_size=64, rope_size=16),
-    "mla-prefill": LatentCase("float32", (1, 33, 20), (1, 5, 20), latent_size=64, rope_size=16),
     "mla-3-heads": LatentCase("float32", (9, 33), (1, 3), 3, latent_size=80, rope_size=16),
 }
 
@@ -93,9 +79,7 @@ def differ(found, right) -> float:
 
 
 WRITES: dict[str, Callable[[MetalKernels], float]] = {
-    "writes": writes,
     "writes-fp8": lambda library: writes(library, **FP8),
-    "writes-int8": lambda library: writes(library, **INT8),
     "copies": copies,
 }
 

@@ -1,7 +1,7 @@
 """Streamed chat completions."""
 
 from conformance.api import answers, expect, streams
-from conformance.api.ask import Ask, Stream, read_stream
+from conformance.api.ask import Ask, Stream
 from conformance.api.prompts import GREETING, Prompts
 from conformance.requirements import MUST, SHOULD, requirement
 
@@ -260,5 +260,5 @@ def test_stream_begun(ask: Ask, prompts: Prompts) -> None:
     However busy the machine, an answer that is complete when it begins to come was held back.
     """
     body = ask.chat_body(prompts.long, max_tokens=prompts.long_tokens, stream=True)
-    streams.long_enough(read_stream(ask.client.post(streams.CHAT, body)))
+    streams.long_enough(ask.chat_stream(prompts.long, max_tokens=prompts.long_tokens))
     streams.begins_before_it_ends(ask.client, body)

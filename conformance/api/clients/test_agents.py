@@ -7,7 +7,6 @@ import pytest
 from conformance.api import optional
 from conformance.api.clients import agent
 from conformance.api.clients.official import Official
-from conformance.api.optional import Once
 from conformance.requirements import MUST, requirement
 
 SOURCE = "openai-agents: Runner"
@@ -21,7 +20,7 @@ SIDES = {
 def _served(official: Official, side: str) -> None:
     """The chat calls tools at all. Raises Absent where it refuses them honestly."""
     if side == "chat":
-        optional.tools(official.client, official.model, Once())
+        optional.tools(official.client, official.model)
 
 
 @requirement(

@@ -13,7 +13,6 @@ from conformance.api.ask import Ask
 from conformance.api.clients import flows
 from conformance.api.clients.flows import Weather
 from conformance.api.clients.official import Official, timed_out, typed_error
-from conformance.api.optional import Once
 from conformance.api.prompts import GREETING, Prompts, user
 from conformance.api.structured.asking import Question
 from conformance.requirements import MUST, SHOULD, requirement
@@ -217,7 +216,7 @@ def test_openai_tools(official: Official, question: Question, stream: bool) -> N
     tools = [openai.pydantic_function_tool(Weather, name="report_weather")]
     asked: dict[str, Any] = {"model": official.model, "messages": question.chat, "temperature": 0}
     asked |= {**question.defaults, "tools": tools, "tool_choice": "required"}
-    optional.tools(official.client, official.model, Once())
+    optional.tools(official.client, official.model)
     with official.judged():
         completions = official.openai().chat.completions
         if stream:

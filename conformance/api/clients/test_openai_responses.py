@@ -12,7 +12,6 @@ from conformance.api.ask import Ask
 from conformance.api.clients import flows
 from conformance.api.clients.flows import Weather
 from conformance.api.clients.official import Official, typed_error
-from conformance.api.optional import Once
 from conformance.api.prompts import GREETING, Prompts
 from conformance.api.structured.asking import Question
 from conformance.requirements import MUST, requirement
@@ -112,7 +111,7 @@ def test_openai_responses_tools(official: Official, question: Question) -> None:
     asked: dict[str, Any] = {"model": official.model, "input": question.chat, "temperature": 0}
     extra = {"frequency_penalty": question.defaults["frequency_penalty"]}
     tools: list[Any] = [{"type": "function", **function}]
-    optional.tools(official.client, official.model, Once())
+    optional.tools(official.client, official.model)
     with official.judged(optional=RESPONSES):
         response = official.openai().responses.parse(
             **asked, max_output_tokens=300, tools=tools, tool_choice="required", extra_body=extra
