@@ -121,8 +121,7 @@ def everywhere(found: Rows) -> str | None:
         return None
     return (
         "every position is wrong, the first included: it is in what each token goes through "
-        "whatever came before it, as a norm, a scale, a cap, a bias, an activation or the weights, "
-        "or tokens attend to those after them"
+        "whatever came before it, as a norm, a scale, a cap, a bias, an activation or the weights"
     )
 
 
