@@ -15,6 +15,7 @@ from conformance.targets.metrics import PREEMPTIONS
 from conformance.targets.server import ServerTarget
 
 SERVING = ("serving",)
+ATTEMPTS = 3
 SCHEDULER = "vLLM: scheduler, preemption by recomputation"
 
 
@@ -78,14 +79,17 @@ def test_preemption_counted(ask: Ask, prompts: Prompts) -> None:
 
     Alerts on this number are how a team learns that it needs a larger machine.
     """
-    before = metrics(ask, PREEMPTIONS)
-    capacity.long_answers(ask, prompts)
-    if metrics(ask, PREEMPTIONS)[PREEMPTIONS] == before[PREEMPTIONS]:
-        raise Inconclusive(
-            "Nothing was put off: the scripted model on a server with room for fewer than 7,600 "
-            "tokens would decide",
-            cause="The server has room for all",
-        )
+    before = metrics(ask, PREEMPTIONS)[PREEMPTIONS]
+    # A busy machine may send them one after the other, and then there is room for each.
+    for _ in range(ATTEMPTS):
+        capacity.long_answers(ask, prompts)
+        if metrics(ask, PREEMPTIONS)[PREEMPTIONS] != before:
+            return
+    raise Inconclusive(
+        "Nothing was put off: the scripted model on a server with room for fewer than 7,600 "
+        "tokens would decide",
+        cause="The server has room for all",
+    )
 
 
 @requirement("serving/cancellation/frees", SHOULD, source="vLLM: abort", profiles=SERVING,

@@ -6,10 +6,13 @@ import shutil
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
 
+import anyio
 import pytest
 
 from conformance.outcomes import Failed
+from conformance.targets import client as client_module
 from conformance.targets.client import (
     BODY_LIMIT,
     Client,
@@ -69,6 +72,20 @@ def test_a_listener_that_never_accepts_is_no_answer():
         port = silent.getsockname()[1]
         with Client(f"http://127.0.0.1:{port}/v1") as client, pytest.raises(NoAnswer):
             client.get("/models", timeout_s=0.3)
+
+
+def test_a_listener_whose_queue_is_full_is_unreachable(monkeypatch):
+    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT_S", 0.3)
+    with socket.socket() as full, ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # one is accepted into the queue; the rest of them wait for that
+            other = waiting.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        port = full.getsockname()[1]
+        with Client(f"http://127.0.0.1:{port}/v1") as client, pytest.raises(Unreachable):
+            client.get("/models")
 
 
 def test_an_endless_body_is_left_soon_after_the_limit():
@@ -173,9 +190,22 @@ def test_json_is_read():
 @pytest.mark.parametrize("busy_s", [0.0, 0.3], ids=["idle", "busy"])
 def test_time_in_which_the_suite_could_not_run_is_noticed(busy_s):
     async def wait() -> float:
-        async with _Heartbeat() as heartbeat:
+        with anyio.CancelScope() as scope, _Heartbeat(scope) as heartbeat:
             await asyncio.sleep(0.05)
             time.sleep(busy_s)
             return heartbeat.late_s()
 
     assert busy_s - 0.02 <= asyncio.run(wait()) < busy_s + 0.25
+
+
+@pytest.mark.parametrize(("busy_s", "ends"), [(0.0, True), (0.6, False)], ids=["idle", "busy"])
+def test_a_deadline_counts_no_time_in_which_the_suite_could_not_run(busy_s, ends):
+    async def wait() -> bool:
+        with anyio.CancelScope() as scope, _Heartbeat(scope) as heartbeat:
+            heartbeat.allow(0.5)
+            await asyncio.sleep(0.05)
+            time.sleep(busy_s)
+            await asyncio.sleep(0.6 - busy_s / 2)
+        return scope.cancelled_caught
+
+    assert asyncio.run(wait()) is ends
