@@ -23,6 +23,7 @@ from anyio.from_thread import start_blocking_portal
 
 from conformance.evidence import Exchange, clip, curl_line, redact
 from conformance.outcomes import Failed
+from conformance.targets import tls
 
 BODY_LIMIT = 8 * 1024 * 1024
 """Bytes after which an answer counts as endless; no request of the suite asks for more."""
@@ -152,6 +153,7 @@ class Client:
                     limits=httpx.Limits(max_keepalive_connections=0),
                     headers={"Accept-Encoding": "identity", "User-Agent": "maccord"},
                     trust_env=False,
+                    verify=tls.trusted(),
                     timeout=None,
                 )
             )

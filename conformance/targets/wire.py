@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -20,6 +19,7 @@ import h11
 import httpx
 
 from conformance.evidence import Exchange, clip, curl_line, redact
+from conformance.targets import tls
 from conformance.targets.client import CONNECT_TIMEOUT_S, Client, Interrupted, NoAnswer, Response
 
 READ_AT_ONCE = 65536
@@ -51,8 +51,7 @@ class Wire:
                 f"No connection: {error}", self._exchange("GET", "", {}, b"")
             ) from error
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        context = ssl.create_default_context() if secure else None
-        self._socket = context.wrap_socket(plain, server_hostname=host) if context else plain
+        self._socket = tls.trusted().wrap_socket(plain, server_hostname=host) if secure else plain
         return self
 
     def __exit__(

@@ -3,19 +3,16 @@
 The suite runs as a person runs it, in processes of its own, against the misbehaving server.
 """
 
-import json
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests import several_runs
 from tests.misbehaving import GOOD, MisbehavingServer
 
-ROOT = Path(__file__).parents[2]
-API = ROOT / "conformance" / "api"
+API = several_runs.ROOT / "conformance" / "api"
 STREAMS = (API / "chat" / "test_stream.py", API / "completions" / "test_stream.py")
 SSE = API / "transport" / "test_sse.py"
 ERRORS = API / "transport" / "test_errors.py"
@@ -184,10 +181,6 @@ WHOLLY_REFUSED = ("accepts-invalid", "error-not-openai", "invalid-is-500")
 """Faults that break every requirement on errors."""
 
 
-RUNS = "import json, sys, pytest; [pytest.main(run) for run in json.load(sys.stdin)]"
-"""Several runs in one process: most of a short one would be spent on imports."""
-
-
 def arguments(mode: str, server: MisbehavingServer, report: Path) -> list[str]:
     """Of pytest, to measure this fault."""
     timeout_s, files = 20, STREAMS
@@ -208,9 +201,8 @@ def arguments(mode: str, server: MisbehavingServer, report: Path) -> list[str]:
         files = found[0]
     elif mode in NO_ANSWER:
         timeout_s, files = 1, [STREAMS[1]]
-    paths = ["-p", "no:cacheprovider", *map(str, files)]
     target = ["--base-url", server.base_url, "--request-timeout", str(timeout_s)]
-    return [*paths, *target, "--report", str(report)]
+    return [*map(str, files), *target, "--report", str(report)]
 
 
 def server_of(mode: str) -> MisbehavingServer:
@@ -225,14 +217,7 @@ def measure(modes: list[str], folder: Path) -> None:
     with ExitStack() as stack:
         servers = {mode: stack.enter_context(server_of(mode)) for mode in modes}
         runs = [arguments(mode, server, folder / mode) for mode, server in servers.items()]
-        subprocess.run(
-            [sys.executable, "-c", RUNS],
-            input=json.dumps(runs),
-            cwd=ROOT,
-            text=True,
-            capture_output=True,
-            timeout=300,
-        )
+        several_runs.run(runs, timeout_s=300)
 
 
 @pytest.fixture(scope="module")
@@ -245,13 +230,7 @@ def measured(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(measure, [wanted[n::4] for n in range(4)], [folder] * 4))
-    return {mode: outcomes(folder / mode / "certificate.json") for mode in wanted}
-
-
-def outcomes(certificate: Path) -> dict[str, str]:
-    """What each requirement came to."""
-    results = json.loads(certificate.read_text())["results"]
-    return {result["id"]: result["outcome"] for result in results}
+    return {mode: several_runs.outcomes(folder / mode) for mode in wanted}
 
 
 def departures(found: dict[str, str]) -> dict[str, str]:

@@ -5,10 +5,7 @@ The suite runs as a person runs it, in processes of its own.
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from conformance.api.sampling.cases import TOGETHER, known
+from tests import several_runs
 from tests.faithful.engine import Engine
 from tests.faithful.server import FaithfulServer
 
-ROOT = Path(__file__).parents[2]
 API = "conformance/api"
 BATCH, SAMPLING, TOKENS = f"{API}/batch", f"{API}/sampling", f"{API}/tokens"
 FORMS, COMPANY, SCORES = (
@@ -93,9 +90,6 @@ FALLEN = {
 }
 """Fault: some of what falls by it."""
 
-RUNS = "import json, sys, pytest; [pytest.main(run) for run in json.load(sys.stdin)]"
-"""Several runs in one process: most of a short one would be spent on imports."""
-
 
 def measure(engine: Engine, modes: list[str], folder: Path) -> None:
     """Run the suite against each fault, in one process, and leave the reports in `folder`."""
@@ -105,15 +99,8 @@ def measure(engine: Engine, modes: list[str], folder: Path) -> None:
             server = stack.enter_context(FaithfulServer(engine, mode))
             target = ["--base-url", server.base_url, "--tokenizer", str(engine.folder)]
             report = ["--report", str(folder / mode)]
-            runs.append(["-p", "no:cacheprovider", "-q", *MODES[mode], *target, *report])
-        subprocess.run(
-            [sys.executable, "-c", RUNS],
-            input=json.dumps(runs),
-            cwd=ROOT,
-            text=True,
-            capture_output=True,
-            timeout=600,
-        )
+            runs.append([*MODES[mode], *target, *report])
+        several_runs.run(runs, timeout_s=600)
 
 
 @pytest.fixture(scope="module")
@@ -125,13 +112,7 @@ def measured(request, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("faithful"), Engine()
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(measure, [engine] * 2, [modes[:1], modes[1:]], [folder] * 2))
-    return {mode: outcomes(folder / mode / "certificate.json") for mode in modes}
-
-
-def outcomes(certificate: Path) -> dict[str, str]:
-    """What each requirement came to."""
-    results = json.loads(certificate.read_text())["results"]
-    return {result["id"]: result["outcome"] for result in results}
+    return {mode: several_runs.outcomes(folder / mode) for mode in modes}
 
 
 def fallen(found: dict[str, str]) -> set[str]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests import several_runs
 from tests.wire.wire_server import FAULTS, WireServer
 
-ROOT = Path(__file__).parents[2]
-TRANSPORT = ROOT / "conformance" / "api" / "transport"
+TRANSPORT = several_runs.ROOT / "conformance" / "api" / "transport"
 FILES = ("connections", "bodies", "cross_origin", "keys", "streams_asked", "crowd")
 KEY = "the-key"
 KEYS = ("needs-no-key", "forbids")
@@ -55,8 +52,6 @@ CAUGHT = {
 """Fault: the file that catches it, the requirement, and what that comes to. (A server that refuses
 what it has to answer is not silent: it counts against it, since these are MUST.)"""
 
-RUNS = "import json, sys, pytest; [pytest.main(run) for run in json.load(sys.stdin)]"
-
 
 def only(requirement: str) -> str:
     """The part of a requirement's id that picks its test, as pytest's -k reads it."""
@@ -70,10 +65,8 @@ def arguments(server: WireServer, fault: str, report: Path) -> list[str]:
     chosen = ["-k", only(CAUGHT[fault][1])] if fault in CAUGHT else []
     paths = [str(TRANSPORT / f"test_{file}.py") for file in files]
     key = ["--api-key-env", "MACCORD_TEST_KEY"] if server.api_key else []
-    return [
-        *("-p", "no:cacheprovider", *paths, *chosen, *key, "--request-timeout", "2"),
-        *("--base-url", server.base_url, "--report", str(report)),
-    ]
+    target = ["--base-url", server.base_url, "--request-timeout", "2"]
+    return [*paths, *chosen, *key, *target, "--report", str(report)]
 
 
 def measure(faults: list[str], folder: Path) -> None:
@@ -85,15 +78,8 @@ def measure(faults: list[str], folder: Path) -> None:
             server = WireServer(fault if fault in FAULTS else "", key)
             stack.enter_context(server)
             runs.append(arguments(server, fault, folder / fault))
-        subprocess.run(
-            [sys.executable, "-c", RUNS],
-            input=json.dumps(runs),
-            cwd=ROOT,
-            text=True,
-            capture_output=True,
-            timeout=300,
-            env={"MACCORD_TEST_KEY": KEY, "PATH": "", "PYTHONPATH": str(ROOT)},
-        )
+        env = {"MACCORD_TEST_KEY": KEY, "PATH": "", "PYTHONPATH": str(several_runs.ROOT)}
+        several_runs.run(runs, timeout_s=300, env=env)
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +89,13 @@ def measured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wire")
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(measure, [wanted[0::2], wanted[1::2]], [folder] * 2))
-    found = {}
-    for fault in wanted:
-        results = json.loads((folder / fault / "certificate.json").read_text())["results"]
-        found[fault] = {each["id"].removeprefix("api/transport/"): each for each in results}
-    return found
+    return {
+        fault: {
+            id.removeprefix("api/transport/"): result
+            for id, result in several_runs.results(folder / fault).items()
+        }
+        for fault in wanted
+    }
 
 
 def test_every_fault_is_looked_for():

@@ -20,6 +20,7 @@ from conformance.api.tools.judging import TheModelsChoice
 from conformance.api.unserved import NOT_SERVED
 from conformance.evidence import Exchange, clip, curl_line, redact
 from conformance.outcomes import Absent, Failed, Inconclusive, Judgement, Unsupported
+from conformance.targets import tls
 from conformance.targets.client import Client, TransportFailure
 
 _Found = TypeVar("_Found")
@@ -122,7 +123,8 @@ class Official:
             self._note(response.request, response)
 
         hook = note_soon if asynchronous else note
-        return {"event_hooks": {"response": [hook]}, "trust_env": False}
+        own = {"trust_env": False, "verify": tls.trusted()}
+        return {"event_hooks": {"response": [hook]}, **own}
 
     def _note(self, request: Any, response: Any) -> None:
         body = "<a stream>" if _is_stream(response) else response.content.decode(errors="replace")
