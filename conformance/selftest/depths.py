@@ -66,7 +66,9 @@ class Depth:
 
 PROTOCOL = """\
 A proxy stands before vLLM's own server with the scripted model, and alters one thing. Each mutant
-is hunted until one requirement has killed it; those closest to the alteration come first."""
+is hunted until one requirement has killed it; those closest to the alteration come first. Then it
+is hunted on the weakest evidence route: a server that shows five log probabilities of each
+generated token, and none of a prompt."""
 
 NUMERICS = """\
 A transformers model with one fault answers behind a server, and is compared with production's
@@ -96,6 +98,10 @@ def _protocol() -> Depth:
                 hunter = stack.enter_context(protocol.proxy(Path(folder), how.python, progress))
             yield from hunter.hunted(mutants, workers=how.workers, to_the_end=how.to_the_end)
 
+    def weakest(found: Caught) -> tuple[bool, Caught]:
+        assert isinstance(found, protocol.OnBoth)
+        return found.weakest.killed, found.weakest
+
     return Depth(
         "protocol",
         PROTOCOL,
@@ -104,6 +110,7 @@ def _protocol() -> Depth:
         tuple(by_name)[:: protocol.QUICK],
         lambda id: id.startswith(("api/", "serving/")),
         hunted,
+        weakest,
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from conformance.certify import weights_of
@@ -16,7 +18,7 @@ from conformance.targets import recipes
 from conformance.targets.progress import Progress, quiet
 from conformance.targets.server import started
 from fixtures.mutants.protocol import PROTOCOL, ProtocolMutant
-from fixtures.mutants.protocol.proxy import SOUND, proxied
+from fixtures.mutants.protocol.proxy import SOUND, WEAKEST, proxied
 
 BACKEND, MODEL, PROFILE = "vllm-cpu", "scripted", "api"
 QUICK = 6
@@ -24,6 +26,18 @@ QUICK = 6
 
 AT_ONCE = 8
 """So many mutants are caught before their killers are asked for on the sound server."""
+
+
+STRONGEST = ""
+ROUTES = (STRONGEST, WEAKEST)
+"""The server as it is, and as one that shows five alternatives of each generated token."""
+
+
+@dataclass
+class OnBoth(Caught):
+    """What a mutant came to on both routes; what `Caught` has is of the strongest."""
+
+    weakest: Caught = field(default_factory=lambda: Caught(""))
 
 
 @contextmanager
@@ -63,47 +77,112 @@ class Hunter:
 
     def hunted(
         self, mutants: Sequence[ProtocolMutant], *, workers: int = 2, to_the_end: bool = False
-    ) -> Iterator[Caught]:
-        """What each comes to, as soon as that is certain: not in the order of `mutants`.
+    ) -> Iterator[OnBoth]:
+        """What each comes to on both routes, as soon as that is certain: not in their order.
 
         A requirement that falls on the sound server as well kills nothing. Those that have killed
         are asked for there, several at once, since a run takes seconds to begin; a mutant that only
-        such ones have killed is hunted once more without them.
+        such ones have killed is hunted once more without them. On the weakest route what killed on
+        the strongest is asked first.
         """
-        waiting, unsure = deque(mutants), list[tuple[ProtocolMutant, Caught]]()
-        sound = _Sound()
-        running: dict[Future[Caught], ProtocolMutant | frozenset[str]] = {}
+        chases = _Chases(mutants, to_the_end)
         context = multiprocessing.get_context("fork")  # the suite is imported once
+        running: dict[Future[Caught], _Chase | _Asking] = {}
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            while waiting or running or unsure:
-                asking = any(isinstance(of, frozenset) for of in running.values())
-                if unsure and not asking and (len(unsure) >= AT_ONCE or not waiting):
-                    killers = sound.unknown(found for _, found in unsure)
-                    task = (Quarry(SOUND, area=""), killers, True)
-                    running[pool.submit(self._hunt, task)] = killers
-                while waiting and len(running) < workers:
-                    mutant = waiting.popleft()
-                    quarry = Quarry(mutant.name, mutant.area, mutant.among, frozenset(sound.fell))
-                    running[pool.submit(self._hunt, (quarry, None, to_the_end))] = mutant
+            while chases.waiting or chases.unsure or running:
+                for asking in chases.asked_now():
+                    asked = (Quarry(SOUND, area=""), asking.route, asking.killers, True)
+                    running[pool.submit(self._hunt, asked)] = asking
+                while chases.waiting and len(running) < workers:
+                    chase = chases.waiting.popleft()
+                    chased = (chases.quarry(chase), chase.route, None, to_the_end)
+                    running[pool.submit(self._hunt, chased)] = chase
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
-                    of, found = running.pop(done), done.result()
-                    if isinstance(of, frozenset):
-                        sound.learn(of, found)
-                    else:
-                        unsure.append((of, found))
-                certain = [each for each in unsure if not sound.unknown([each[1]])]
-                unsure = [each for each in unsure if sound.unknown([each[1]])]
-                for mutant, found in certain:
-                    if sound.clears(found) and not to_the_end:
-                        waiting.append(mutant)
-                    else:
-                        yield found
+                    chases.took(running.pop(done), done.result())
+                yield from chases.certain()
 
-    def _hunt(self, task: tuple[Quarry, frozenset[str] | None, bool]) -> Caught:
-        quarry, only, to_the_end = task
-        options = ["--base-url", f"{self.root}/{quarry.name}/v1", "--profile", PROFILE]
+    def _hunt(self, task: tuple[Quarry, str, frozenset[str] | None, bool]) -> Caught:
+        quarry, route, only, to_the_end = task
+        root = f"{self.root}/{route}/{quarry.name}" if route else f"{self.root}/{quarry.name}"
+        options = ["--base-url", f"{root}/v1", "--profile", PROFILE]
         options += ["--tokenizer", str(self.tokenizer)]
         return hunt(quarry, options, SERVER.parts, only=only, to_the_end=to_the_end)
+
+
+@dataclass(frozen=True)
+class _Chase:
+    """A mutant that is hunted on a route.
+
+    Attributes:
+        strongest: what it came to on the strongest, when it is the weakest's turn.
+    """
+
+    mutant: ProtocolMutant
+    route: str = STRONGEST
+    strongest: Caught | None = None
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """Requirements that are asked for on the sound server."""
+
+    route: str
+    killers: frozenset[str]
+
+
+class _Chases:
+    """Who is to be hunted, who has been, and of whom that is not certain yet.
+
+    Attributes:
+        waiting: who is next.
+        unsure: killed by requirements of which it is not known whether the sound server passes.
+    """
+
+    def __init__(self, mutants: Iterable[ProtocolMutant], to_the_end: bool) -> None:
+        self.waiting = deque(_Chase(mutant) for mutant in mutants)
+        self.unsure: list[tuple[_Chase, Caught]] = []
+        self._to_the_end = to_the_end
+        self._sound = {route: _Sound() for route in ROUTES}
+        self._asking: set[str] = set()
+
+    def quarry(self, chase: _Chase) -> Quarry:
+        """How it is hunted: by what has killed it already, where anything has."""
+        mutant, before = chase.mutant, chase.strongest
+        first = (f"^{re.escape(id)}$" for id in (before.killers if before else ()))
+        fell = frozenset(self._sound[chase.route].fell)
+        return Quarry(mutant.name, mutant.area, (*first, *mutant.among), fell)
+
+    def asked_now(self) -> Iterator[_Asking]:
+        """What it is time to ask for on the sound server: of a route one thing at a time."""
+        for route in set(ROUTES) - self._asking:
+            here = [found for chase, found in self.unsure if chase.route == route]
+            if here and (len(here) >= AT_ONCE or not self.waiting):
+                self._asking.add(route)
+                yield _Asking(route, self._sound[route].unknown(here))
+
+    def took(self, of: _Chase | _Asking, found: Caught) -> None:
+        """Takes in what a run came to."""
+        if isinstance(of, _Chase):
+            self.unsure.append((of, found))
+        else:
+            self._asking.remove(of.route)
+            self._sound[of.route].learn(of.killers, found)
+
+    def certain(self) -> Iterator[OnBoth]:
+        """Those of whom it is certain now what they come to; others are hunted on."""
+        held, self.unsure = self.unsure, []
+        for chase, found in held:
+            sound = self._sound[chase.route]
+            if sound.unknown([found]):
+                self.unsure.append((chase, found))
+            elif sound.clears(found) and not self._to_the_end:
+                self.waiting.append(chase)
+            elif chase.strongest is not None:
+                yield OnBoth(**vars(chase.strongest), weakest=found)
+            elif found.killed:
+                self.waiting.appendleft(_Chase(chase.mutant, WEAKEST, found))
+            else:
+                yield OnBoth(**vars(found))
 
 
 class _Sound:

@@ -15,7 +15,7 @@ from conformance.compare.production import Production
 from conformance.recording.endpoint import Endpoint
 from fixtures.models.matrix import forward
 from fixtures.mutants import Mutant
-from fixtures.mutants.api import STRONG, WEAK, Offers
+from fixtures.mutants.offers import STRONG, WEAK, Offers
 from fixtures.mutants.server import serving
 from fixtures.snapshots import Recorded, noise
 

@@ -25,10 +25,11 @@ class Told(Hunter):
         self.falls, self.log = falls, log
 
     def _hunt(self, task):
-        quarry, only, to_the_end = task
+        quarry, route, only, to_the_end = task
         with self.log.open("a") as log:
-            log.write(f"{quarry.name}\n")
-        fallen = [id for id in self.falls.get(quarry.name, []) if id not in quarry.spared]
+            log.write(f"{route}/{quarry.name}\n")
+        falls = self.falls.get(f"{route}/{quarry.name}", self.falls.get(quarry.name, []))
+        fallen = [id for id in falls if id not in quarry.spared]
         fallen = [id for id in fallen if only is None or id in only]
         return Caught(quarry.name, dict.fromkeys(fallen if to_the_end else fallen[:1], "fell"))
 
@@ -66,12 +67,34 @@ def test_nothing_is_hunted_again_where_all_was_measured(tmp_path):
     assert len(set(hunted)) == len(hunted), "each once, the sound server too"
 
 
+def test_on_the_weakest_route_what_falls_there_kills(tmp_path):
+    falls = {
+        "as-before": ["strong"],
+        "otherwise": ["needs-more"],
+        "weakest/otherwise": ["needs-less"],
+        "unseen": ["needs-more"],
+        "weakest/unseen": ["refused"],
+        "weakest/sound": ["refused"],
+        "lives": [],
+    }
+    names = ["as-before", "otherwise", "unseen", "lives"]
+    hunter = Told(falls, tmp_path / "log")
+    found = {each.name: each for each in hunter.hunted(mutants(names), workers=1)}
+    assert {name: each.killed for name, each in found.items()} == {
+        name: name != "lives" for name in names
+    }
+    assert {name: list(each.weakest.killers) for name, each in found.items()} == {
+        "as-before": ["strong"], "otherwise": ["needs-less"], "unseen": [], "lives": []
+    }  # fmt: skip
+    assert "weakest/lives" not in (tmp_path / "log").read_text().split()
+
+
 def test_a_mutant_is_told_of_before_the_last_is_hunted(tmp_path):
     names = [f"m{number}" for number in range(3 * AT_ONCE)]
     hunter = Told({name: ["strong"] for name in names}, tmp_path / "log")
     telling = hunter.hunted(mutants(names), workers=1)
     first = next(telling)
-    assert first.killed and names[-1] not in (tmp_path / "log").read_text().split()
+    assert first.killed and f"/{names[-1]}" not in (tmp_path / "log").read_text().split()
     assert {first.name, *(each.name for each in telling)} == set(names)
 
 

@@ -12,7 +12,7 @@ import pytest
 from conformance.kinds import SERVER
 from conformance.selftest.hunt import Quarry, hunt
 from fixtures.mutants.protocol import PROTOCOL
-from fixtures.mutants.protocol.proxy import SOUND, proxied
+from fixtures.mutants.protocol.proxy import SOUND, WEAKEST, proxied
 from tests.misbehaving import MisbehavingServer
 
 QUESTION = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 8, "temperature": 0}
@@ -67,6 +67,36 @@ def test_streams_pass_as_they_come(root):
 def test_what_is_no_mutant_is_not_found(root):
     answer = httpx.get(f"{root}/no-such-mutant/v1/models")
     assert (answer.status_code, answer.text) == (404, "no such mutant")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({}, None),
+        ({"logprobs": True, "top_logprobs": 5}, None),
+        ({"logprobs": True, "top_logprobs": 6}, "top_logprobs is 6: at most 5 are shown"),
+        ({"logprobs": -1}, "logprobs is -1: at most 5 are shown"),
+        ({"prompt_logprobs": 0}, "prompt_logprobs is not served"),
+        ({"echo": True}, None),
+        ({"echo": True, "logprobs": 1}, "logprobs of what is echoed are not served"),
+    ],
+)
+def test_the_weakest_route_shows_few_logprobs_of_what_is_generated(root, body, reason):
+    asked = {**QUESTION, **body}
+    answer = httpx.post(f"{root}/{WEAKEST}/{SOUND}/v1/chat/completions", json=asked)
+    if reason is None:
+        assert answer.status_code == 200
+    else:
+        assert (answer.status_code, answer.json()["error"]["message"]) == (400, reason)
+
+
+def test_a_fault_is_before_the_weakest_route_too(root):
+    url = f"{root}/{WEAKEST}/model-mislabelled/v1/chat/completions"
+    sound, altered = (
+        httpx.post(each, json=QUESTION).json()["model"]
+        for each in (url.replace("model-mislabelled", SOUND), url)
+    )
+    assert sound != altered
 
 
 def test_mutants_have_names_and_say_what_they_do():
