@@ -35,6 +35,7 @@ from conformance.selftest import command as detection
 from conformance.selftest import page as detection_page
 from conformance.selftest.depths import NAMES as DEPTHS
 from conformance.selftest.depths import Hunting
+from conformance.selftest.hunt import Until
 from conformance.session import measure
 from conformance.targets import recipes
 from conformance.targets.errors import TargetError
@@ -297,9 +298,13 @@ def selftest(
         typer.Option(help=f"Only these: {', '.join(DEPTHS)}; by default all."),
     ] = None,
     quick: Annotated[bool, typer.Option(help="Some mutants of each depth.")] = False,
-    to_the_end: Annotated[
-        bool, typer.Option(help="Measure every requirement of each, and not until one kills it.")
-    ] = False,
+    until: Annotated[
+        Until,
+        typer.Option(
+            help="How far each is hunted: until one requirement kills it, as far as they are near "
+            "to what is altered, or to the end of all, which takes hours."
+        ),
+    ] = Until.KILLED,
     backend_python: Annotated[
         Path | None, typer.Option(help="Interpreter that has vLLM's CPU build already.")
     ] = None,
@@ -321,7 +326,7 @@ def selftest(
                 _out.print(_table([f"mutant of the {each.name}", *each.columns], rows))
             return
         python = backend_python and backend_python.absolute()
-        how = Hunting(_err, python, workers, to_the_end)
+        how = Hunting(_err, python, workers, until)
         found = detection.run(mutants, how)
     except TargetError as error:
         _say(str(error), "bold red")
@@ -329,7 +334,7 @@ def selftest(
     every = [each for some in found.values() for each in some]
     survivors = sum(not each.killed for each in every)
     if as_markdown:
-        whole = to_the_end and not mutant and not quick
+        whole = until is not Until.KILLED and not mutant and not quick
         ids = [each.id for each in catalogue.requirements()] if whole else []
         idle = detection_page.idle(found, ids) if whole else None
         print(detection_page.markdown(found, idle), end="")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from conformance.selftest.hunt import Caught
+from conformance.selftest.hunt import Caught, Until
 from conformance.targets.progress import Display
 
 Cells = tuple[str, ...]
@@ -28,13 +28,13 @@ class Hunting:
         console: where progress goes.
         python: an interpreter that has vLLM; by default an environment is made.
         workers: mutants at once.
-        to_the_end: every requirement is measured, and not until one has killed the mutant.
+        until: how far each is hunted.
     """
 
     console: Console
     python: Path | None = None
     workers: int = 2
-    to_the_end: bool = False
+    until: Until = Until.KILLED
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ def _protocol() -> Depth:
         with tempfile.TemporaryDirectory(prefix="maccord-") as folder, ExitStack() as stack:
             with Display(how.console) as progress:
                 hunter = stack.enter_context(protocol.proxy(Path(folder), how.python, progress))
-            yield from hunter.hunted(mutants, workers=how.workers, to_the_end=how.to_the_end)
+            yield from hunter.hunted(mutants, workers=how.workers, until=how.until)
 
     def weakest(found: Caught) -> tuple[bool, Caught]:
         assert isinstance(found, protocol.OnBoth)
@@ -120,7 +120,9 @@ def _numerics() -> Depth:
     from fixtures.mutants.numerics.tolerated import AT_THE_LIMIT, TOLERATED
 
     def hunted(names: Sequence[str], how: Hunting) -> Iterator[Caught]:
-        yield from numerics.hunted(names, workers=how.workers, to_the_end=how.to_the_end)
+        yield from numerics.hunted(
+            names, workers=how.workers, to_the_end=how.until is not Until.KILLED
+        )
 
     def weakest(found: Caught) -> tuple[bool, Caught]:
         assert isinstance(found, numerics.Served)
@@ -144,7 +146,7 @@ def _kernels() -> Depth:
     from fixtures.mutants.kernels.by_rule import EQUIVALENT
 
     def hunted(names: Sequence[str], how: Hunting) -> Iterator[Caught]:
-        yield from kernels.hunted(names, workers=how.workers, to_the_end=how.to_the_end)
+        yield from kernels.hunted(names, workers=how.workers, until=how.until)
 
     return Depth(
         "kernels",

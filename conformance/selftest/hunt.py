@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import pytest
 
@@ -14,6 +15,15 @@ from conformance.evidence import Result
 from conformance.outcomes import Outcome, counts_against
 from conformance.plugin import result_of
 from conformance.requirements import requirement_of
+
+
+class Until(StrEnum):
+    """How far a mutant is hunted: until one requirement has killed it, as far as requirements are
+    near to what it alters, or to the end of all."""
+
+    KILLED = "killed"
+    NEAR = "near"
+    END = "end"
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,8 @@ class Caught:
 class _Hunt:
     """The pytest plugin of one hunt."""
 
-    def __init__(self, quarry: Quarry, only: Collection[str] | None, to_the_end: bool) -> None:
-        self.quarry, self.only, self.to_the_end = quarry, only, to_the_end
+    def __init__(self, quarry: Quarry, only: Collection[str] | None, until: Until) -> None:
+        self.quarry, self.only, self.until = quarry, only, until
         self.found = Caught(quarry.name)
         self._session: pytest.Session | None = None
 
@@ -79,6 +89,8 @@ class _Hunt:
         self._session = session
         if self.only is not None:
             items[:] = [item for item in items if _id(item) in self.only]
+        if self.until is Until.NEAR:
+            items[:] = [item for item in items if self._place(item) < len(self.quarry.among)]
         items.sort(key=self._place)
 
     def _place(self, item: pytest.Item) -> int:
@@ -99,7 +111,7 @@ class _Hunt:
                 self.found.killers[result.id] = result.message
             else:
                 self.found.beside.append(result.id)
-        if self.found.killed and not self.to_the_end and self._session:
+        if self.found.killed and self.until is Until.KILLED and self._session:
             self._session.shouldstop = "killed"
 
 
@@ -114,7 +126,7 @@ def hunt(
     parts: Sequence[str],
     *,
     only: Collection[str] | None = None,
-    to_the_end: bool = False,
+    until: Until = Until.KILLED,
 ) -> Caught:
     """Sets the suite on a mutant, in this process.
 
@@ -122,9 +134,8 @@ def hunt(
         options: pytest's, which name the target and the profile.
         parts: folders of the suite.
         only: ids of the requirements that are measured; by default all.
-        to_the_end: every requirement is measured; by default until one has killed the mutant.
     """
-    began, plugin = time.monotonic(), _Hunt(quarry, only, to_the_end)
+    began, plugin = time.monotonic(), _Hunt(quarry, only, until)
     catalogue.run_pytest(options, [plugin], parts)
     plugin.found.seconds = round(time.monotonic() - began, 1)
     return plugin.found

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.kinds import KERNELS
-from conformance.selftest.hunt import Caught, Quarry, hunt
+from conformance.selftest.hunt import Caught, Quarry, Until, hunt
 from fixtures.mutants.kernels import KernelMutant, by_rule
 from fixtures.mutants.kernels.by_hand import BY_HAND
 
@@ -78,26 +78,28 @@ def quarry(mutant: KernelMutant) -> Quarry:
 
 
 def caught(
-    mutant: KernelMutant, *, only: Collection[str] | None = None, to_the_end: bool = False
+    mutant: KernelMutant, *, only: Collection[str] | None = None, until: Until = Until.KILLED
 ) -> Caught:
     """What a mutant comes to, in this process; arguments as for `hunt`."""
     options = ["--kernels", LIBRARY, "--profile", PROFILE]
     with tempfile.TemporaryDirectory(prefix="maccord-") as folder:
         token = _planted.set(mutant.plant(sources(), Path(folder) / "metal"))
         try:
-            return hunt(quarry(mutant), options, KERNELS.parts, only=only, to_the_end=to_the_end)
+            return hunt(quarry(mutant), options, KERNELS.parts, only=only, until=until)
         finally:
             _planted.reset(token)
 
 
-def hunted(names: Sequence[str], *, workers: int = 2, to_the_end: bool = False) -> Iterator[Caught]:
+def hunted(
+    names: Sequence[str], *, workers: int = 2, until: Until = Until.KILLED
+) -> Iterator[Caught]:
     """What each comes to, in this order."""
     context = multiprocessing.get_context("spawn")
-    tasks = [(name, to_the_end) for name in names]
+    tasks = [(name, until) for name in names]
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         yield from pool.map(_caught, tasks)
 
 
-def _caught(task: tuple[str, bool]) -> Caught:
-    name, to_the_end = task
-    return caught(mutants()[name], to_the_end=to_the_end)
+def _caught(task: tuple[str, Until]) -> Caught:
+    name, until = task
+    return caught(mutants()[name], until=until)

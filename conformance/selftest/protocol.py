@@ -13,7 +13,7 @@ from pathlib import Path
 
 from conformance.certify import weights_of
 from conformance.kinds import SERVER
-from conformance.selftest.hunt import Caught, Quarry, hunt
+from conformance.selftest.hunt import Caught, Quarry, Until, hunt
 from conformance.targets import recipes
 from conformance.targets.progress import Progress, quiet
 from conformance.targets.server import started
@@ -76,7 +76,7 @@ class Hunter:
         self.root, self.tokenizer = root, tokenizer
 
     def hunted(
-        self, mutants: Sequence[ProtocolMutant], *, workers: int = 2, to_the_end: bool = False
+        self, mutants: Sequence[ProtocolMutant], *, workers: int = 2, until: Until = Until.KILLED
     ) -> Iterator[OnBoth]:
         """What each comes to on both routes, as soon as that is certain: not in their order.
 
@@ -85,28 +85,28 @@ class Hunter:
         such ones have killed is hunted once more without them. On the weakest route what killed on
         the strongest is asked first.
         """
-        chases = _Chases(mutants, to_the_end)
+        chases = _Chases(mutants, until)
         context = multiprocessing.get_context("fork")  # the suite is imported once
         running: dict[Future[Caught], _Chase | _Asking] = {}
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
             while chases.waiting or chases.unsure or running:
                 for asking in chases.asked_now():
-                    asked = (Quarry(SOUND, area=""), asking.route, asking.killers, True)
+                    asked = (Quarry(SOUND, area=""), asking.route, asking.killers, Until.END)
                     running[pool.submit(self._hunt, asked)] = asking
                 while chases.waiting and len(running) < workers:
                     chase = chases.waiting.popleft()
-                    chased = (chases.quarry(chase), chase.route, None, to_the_end)
+                    chased = (chases.quarry(chase), chase.route, None, until)
                     running[pool.submit(self._hunt, chased)] = chase
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
                     chases.took(running.pop(done), done.result())
                 yield from chases.certain()
 
-    def _hunt(self, task: tuple[Quarry, str, frozenset[str] | None, bool]) -> Caught:
-        quarry, route, only, to_the_end = task
+    def _hunt(self, task: tuple[Quarry, str, frozenset[str] | None, Until]) -> Caught:
+        quarry, route, only, until = task
         root = f"{self.root}/{route}/{quarry.name}" if route else f"{self.root}/{quarry.name}"
         options = ["--base-url", f"{root}/v1", "--profile", PROFILE]
         options += ["--tokenizer", str(self.tokenizer)]
-        return hunt(quarry, options, SERVER.parts, only=only, to_the_end=to_the_end)
+        return hunt(quarry, options, SERVER.parts, only=only, until=until)
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,10 @@ class _Chases:
         unsure: killed by requirements of which it is not known whether the sound server passes.
     """
 
-    def __init__(self, mutants: Iterable[ProtocolMutant], to_the_end: bool) -> None:
+    def __init__(self, mutants: Iterable[ProtocolMutant], until: Until) -> None:
         self.waiting = deque(_Chase(mutant) for mutant in mutants)
         self.unsure: list[tuple[_Chase, Caught]] = []
-        self._to_the_end = to_the_end
+        self._until = until
         self._sound = {route: _Sound() for route in ROUTES}
         self._asking: set[str] = set()
 
@@ -175,7 +175,7 @@ class _Chases:
             sound = self._sound[chase.route]
             if sound.unknown([found]):
                 self.unsure.append((chase, found))
-            elif sound.clears(found) and not self._to_the_end:
+            elif sound.clears(found) and self._until is Until.KILLED:
                 self.waiting.append(chase)
             elif chase.strongest is not None:
                 yield OnBoth(**vars(chase.strongest), weakest=found)

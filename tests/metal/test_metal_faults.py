@@ -10,7 +10,7 @@ import pytest
 
 from conformance.kinds import KERNELS
 from conformance.selftest import kernels
-from conformance.selftest.hunt import Caught, Quarry, hunt
+from conformance.selftest.hunt import Caught, Quarry, Until, hunt
 from fixtures.mutants.kernels import KernelMutant, by_rule
 from fixtures.mutants.kernels.by_hand import BY_HAND
 
@@ -54,7 +54,7 @@ def test_the_kernels_pass_what_their_faults_fail(tmp_path):
     token = kernels._planted.set(kernels.sources())
     try:
         options = ["--kernels", kernels.LIBRARY, "--profile", kernels.PROFILE]
-        found = hunt(Quarry("sound", ""), options, KERNELS.parts, only=ids, to_the_end=True)
+        found = hunt(Quarry("sound", ""), options, KERNELS.parts, only=ids, until=Until.END)
     finally:
         kernels._planted.reset(token)
     assert found.measured == len(ids) and not found.killed and not found.errors, found

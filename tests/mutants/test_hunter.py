@@ -7,7 +7,7 @@ from pathlib import Path
 from conformance.evidence import Result
 from conformance.outcomes import Outcome
 from conformance.requirements import MUST
-from conformance.selftest.hunt import Caught, Quarry
+from conformance.selftest.hunt import Caught, Quarry, Until
 from conformance.selftest.protocol import AT_ONCE, Hunter
 from fixtures.mutants.protocol.fault import Fault, ProtocolMutant
 from fixtures.mutants.protocol.proxy import SOUND
@@ -25,13 +25,15 @@ class Told(Hunter):
         self.falls, self.log = falls, log
 
     def _hunt(self, task):
-        quarry, route, only, to_the_end = task
+        quarry, route, only, until = task
         with self.log.open("a") as log:
             log.write(f"{route}/{quarry.name}\n")
         falls = self.falls.get(f"{route}/{quarry.name}", self.falls.get(quarry.name, []))
         fallen = [id for id in falls if id not in quarry.spared]
         fallen = [id for id in fallen if only is None or id in only]
-        return Caught(quarry.name, dict.fromkeys(fallen if to_the_end else fallen[:1], "fell"))
+        return Caught(
+            quarry.name, dict.fromkeys(fallen[:1] if until is Until.KILLED else fallen, "fell")
+        )
 
 
 def mutants(names):
@@ -61,7 +63,7 @@ def test_what_falls_on_the_sound_server_kills_nothing(tmp_path):
 
 
 def test_nothing_is_hunted_again_where_all_was_measured(tmp_path):
-    found = killers(Told(FALLS, tmp_path / "log"), NAMES, to_the_end=True)
+    found = killers(Told(FALLS, tmp_path / "log"), NAMES, until=Until.END)
     assert found["caught-last"] == ["strong"] and found["lives"] == []
     hunted = (tmp_path / "log").read_text().split()
     assert len(set(hunted)) == len(hunted), "each once, the sound server too"

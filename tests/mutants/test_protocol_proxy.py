@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from conformance.kinds import SERVER
-from conformance.selftest.hunt import Quarry, hunt
+from conformance.selftest.hunt import Quarry, Until, hunt
 from fixtures.mutants.protocol import PROTOCOL
 from fixtures.mutants.protocol.proxy import SOUND, WEAKEST, proxied
 from tests.misbehaving import MisbehavingServer
@@ -127,5 +127,5 @@ def test_a_hunt_ends_with_the_requirement_that_names_the_fault(root, name, kille
 
 def test_the_sound_server_survives_to_the_end(root):
     options = ["--base-url", f"{root}/{SOUND}/v1", "--profile", "core"]
-    found = hunt(Quarry(SOUND, ""), options, ("api/transport",), to_the_end=True)
+    found = hunt(Quarry(SOUND, ""), options, ("api/transport",), until=Until.END)
     assert found.measured > 10 and not found.killed and not found.errors, found
