@@ -35,9 +35,14 @@ UNDECIDED = (
     "api/tokens/special-tokens[with]",
     "api/tokens/special-tokens[without]",
     "api/clients/openai-timeout",
+    "api/transport/client-gone[stream]",
+    "api/transport/client-gone[whole]",
 )
 """Requirements that the scripted model, whose tokenizer adds no special tokens, cannot decide; and
-one that is decided by the client's clock, where the machine is not too busy."""
+three that are decided by the clock, where the machine is not too busy."""
+
+BY_CHANCE, AT_MOST = "api/sampling/", 2
+"""Of statistics so many may ask for a larger sample: they are many, and never sure."""
 
 LARGE = [pytest.param(profile, marks=NIGHTLY) for profile in ("api", "serving")]
 
@@ -82,7 +87,8 @@ def nothing_departs(ended: Ended, *, undecided: Collection[str] = (), passed: in
     wrong = (counts["FAIL"], counts["SILENT"], counts["ERROR"])
     assert (ended.code, wrong) == (0, (0, 0, 0)), ended.out
     open_ids = {id for id, outcome in ended.outcomes().items() if outcome == "INCONCLUSIVE"}
-    assert open_ids <= set(undecided), ended.out
+    left = open_ids - set(undecided)
+    assert all(id.startswith(BY_CHANCE) for id in left) and len(left) <= AT_MOST, ended.out
     assert counts["PASS"] >= passed
     assert ended.certificate["complete"] and ended.certificate["target"]["weights_sha256"]
 
