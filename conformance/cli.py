@@ -334,7 +334,7 @@ def selftest(
     every = [each for some in found.values() for each in some]
     survivors = sum(not each.killed for each in every)
     if as_markdown:
-        whole = until is not Until.KILLED and not mutant and not quick
+        whole = until is not Until.KILLED and not mutant and not depth and not quick
         ids = [each.id for each in catalogue.requirements()] if whole else []
         idle = detection_page.idle(found, ids) if whole else None
         print(detection_page.markdown(found, idle), end="")

@@ -47,7 +47,6 @@ class Depth:
         columns: heads of what describes a mutant.
         mutants: the cells of these by the mutant's name.
         quick: names of those of a quick selftest.
-        measured: whether a requirement is among those that are measured, by its id.
         hunted: what each comes to, as it becomes known.
         weakest: what a mutant comes to on the weakest evidence route, where there are two.
         apart: sections of what is not counted: their titles, and reasons by name.
@@ -58,7 +57,6 @@ class Depth:
     columns: Cells
     mutants: Mapping[str, Cells]
     quick: tuple[str, ...]
-    measured: Callable[[str], bool]
     hunted: Callable[[Sequence[str], Hunting], Iterator[Caught]]
     weakest: Callable[[Caught], tuple[bool, Caught]] | None = None
     apart: Mapping[str, Mapping[str, str]] | None = None
@@ -108,7 +106,6 @@ def _protocol() -> Depth:
         ("what the server does", "real bug"),
         {each.name: (each.what, each.bug) for each in MUTANTS},
         tuple(by_name)[:: protocol.QUICK],
-        lambda id: id.startswith(("api/", "serving/")),
         hunted,
         weakest,
     )
@@ -116,7 +113,6 @@ def _protocol() -> Depth:
 
 def _numerics() -> Depth:
     from conformance.selftest import numerics
-    from conformance.selftest.judged import functions
     from fixtures.mutants.numerics.tolerated import AT_THE_LIMIT, TOLERATED
 
     def hunted(names: Sequence[str], how: Hunting) -> Iterator[Caught]:
@@ -134,7 +130,6 @@ def _numerics() -> Depth:
         ("what the backend does", "area", "real bug"),
         {each.name: (each.what, each.area, each.bug) for each in numerics.MUTANTS.values()},
         numerics.QUICK,
-        functions().__contains__,
         hunted,
         weakest,
         {"No fault by production's own band": {**TOLERATED, **AT_THE_LIMIT}},
@@ -154,7 +149,6 @@ def _kernels() -> Depth:
         ("file", "what stands there → instead"),
         {each.name: (each.file, f"`{each.what}`") for each in kernels.mutants().values()},
         tuple(kernels.mutants())[:: kernels.QUICK],
-        lambda id: id.startswith("kernels/"),
         hunted,
         apart={"By rule, and the same kernel": EQUIVALENT},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from conformance.selftest import met
+from conformance.selftest import kept, met
 from conformance.selftest.depths import Depth
 from conformance.selftest.hunt import Caught
 
@@ -24,19 +24,21 @@ IDLE = """\
 
 ## Requirements that kill no mutant
 
-Each of {count} was measured on every mutant of its depth. A requirement with several cases kills a
-mutant by any of them.
+{count} were measured on the mutants that alter what they are near to, and killed none; one with
+several cases would kill by any of them. {without} Most of the others are held to faults of servers
+that are made for a test.
 
 """
 
 
 def markdown(
-    found: Mapping[Depth, Sequence[Caught]], idle: Mapping[Depth, Sequence[str]] | None = None
+    found: Mapping[Depth, Sequence[Caught]], idle: Sequence[str] | None = None
 ) -> str:
     """The page: a section for each depth, survivors first.
 
     Args:
-        idle: requirements that killed nothing, where all were measured; see `idle`.
+        idle: requirements that killed nothing, where more than the first that does was measured;
+            see `idle`.
     """
     every = [each for some in found.values() for each in some]
     head = HEAD.format(mutants=len(every), survivors=sum(not each.killed for each in every))
@@ -46,26 +48,32 @@ def markdown(
 
 def idle(
     found: Mapping[Depth, Sequence[Caught]], ids: Iterable[str]
-) -> dict[Depth, tuple[str, ...]]:
-    """Requirements that killed nothing, by depth: of those whose ids these are, without cases.
+) -> list[str]:
+    """Requirements that killed nothing: of those whose ids these are, without their cases.
 
-    It says something only of a selftest that measured every requirement on every mutant.
+    It says something only of a selftest of all depths that went on after a mutant was killed.
     """
-    stated = dict.fromkeys(map(_without_case, ids))
-    left = {}
-    for depth, some in found.items():
-        killers = {_without_case(id) for each in some for id in each.killers}
-        left[depth] = tuple(id for id in stated if depth.measured(id) and id not in killers)
-    return left
+    every = (each for some in found.values() for each in some)
+    killers = {_without_case(id) for each in every for id in each.killers}
+    return [id for id in dict.fromkeys(map(_without_case, ids)) if id not in killers]
 
 
 def _without_case(id: str) -> str:
     return id.partition("[")[0]
 
 
-def _idle(left: Mapping[Depth, Sequence[str]]) -> str:
-    lines = [f"- `{id}` ({depth.name})\n" for depth, ids in left.items() for id in ids]
-    return IDLE.format(count=f"these {len(lines)}") + "".join(lines)
+def _idle(left: Sequence[str]) -> str:
+    reasons, without = kept.sorted_out(left)
+    told = f"Of {len(without)} nobody has said why they stay." if without else ""
+    lines = [f"- no reason: {_names(without)}\n"] if without else []
+    for reason, ids in reasons.items():
+        shown = f" (`{reason.shown}`)" if reason.shown else ""
+        lines.append(f"- {reason.why}{shown}: {_names(ids)}\n")
+    return IDLE.format(count=f"These {len(left)}", without=told) + "".join(lines)
+
+
+def _names(ids: Sequence[str]) -> str:
+    return ", ".join(f"`{id}`" for id in ids)
 
 
 def _section(depth: Depth, some: Sequence[Caught]) -> str:
@@ -103,13 +111,13 @@ def _table(depth: Depth, some: Sequence[Caught]) -> Iterator[Sequence[str]]:
 def _killers(each: Caught) -> tuple[str, str]:
     """The requirements that killed a mutant, as far as it was hunted, and the first's words."""
     said = next(iter(each.killers.values()), "")
-    return ", ".join(f"`{id}`" for id in each.killers) or "**survives**", said
+    return _names([*each.killers]) or "**survives**", said
 
 
 def _weakest(seen: bool, found: Caught) -> str:
     if found.killed:
-        return ", ".join(f"`{id}`" for id in found.killers)
-    fell = ", ".join(f"`{id}`" for id in found.beside)
+        return _names([*found.killers])
+    fell = _names(found.beside)
     return f"{fell}, by figures alone" if seen else f"**unseen** {fell}"
 
 

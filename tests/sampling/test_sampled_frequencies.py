@@ -58,6 +58,27 @@ def test_no_false_alarm_in_a_simulation_of_many_runs():
     assert unlikely[1e-1] <= 2000 and unlikely[1e-2] <= 200 and unlikely[1e-3] <= 20
 
 
+def test_the_whole_judgement_blames_a_true_target_no_oftener_than_is_stated(monkeypatch):
+    """2,000 runs of what requirements do, by distance and by ratio, at a rate that can be counted:
+    one in two is allowed, one in a hundred was seen, and none at one in fifty."""
+    monkeypatch.setattr(frequencies, "ALARM", 0.5)
+    asked = [{"temperature": 2.0, "min_p": 0.3}, {"temperature": 2.0}, {"logit_bias": {"A": -1.0}}]
+    source, runs, blamed = random.Random(20261123), 2_000, 0
+    for number in range(runs):
+        parameters = asked[number % len(asked)]
+        tops = {kind: top for kind, (_, top) in HALVES.answers(parameters, 1).of.items()}
+        shares = {kind: top / sum(tops.values()) for kind, top in tops.items() if top}
+        drawn = source.choices(list(shares), list(shares.values()), k=(20, 100)[number % 2])
+        others = HALVES.explanations(parameters, 1)
+        try:
+            frequencies.distributed(drawn, exactly(shares), others, what="a parameter")
+        except (Failed, Silent):
+            blamed += 1
+        except Inconclusive:
+            pass
+    assert 0 < blamed <= runs / 2
+
+
 def test_a_run_stays_within_the_budget():
     made = [each for each in catalogue.requirements() if each.id.startswith("api/sampling/")]
     assert 60 <= len(made) <= MOST

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from conformance.selftest import command, page
+from conformance.catalogue import known_ids
+from conformance.selftest import command, kept, page
 from conformance.selftest.depths import NAMES, depth
 from conformance.selftest.hunt import Caught
 from conformance.selftest.numerics import Served
 from conformance.targets.errors import TargetError
 
+ROOT = Path(__file__).parents[2]
 KL, TEXT = "numerics/distribution/kl", "numerics/greedy/text"
 PAIRS = "kernels/copy-blocks/pairs"
 
@@ -61,13 +65,26 @@ def test_what_is_not_counted_is_listed_with_its_reason():
     assert "- `at-most-for-less paged_attention.metal 4`: a tile of which the row" in text
 
 
-def test_requirements_that_kill_nothing_are_listed_where_all_were_measured():
-    ids = [KL, TEXT, f"{PAIRS}[many-float32]", f"{PAIRS}[one-float32]", "kernels/pool/full[chat]"]
-    idle = page.idle(FOUND, [*ids, "api/chat/stop"])
-    assert list(idle.values()) == [(TEXT,), ("kernels/pool/full",)]
-    text = page.markdown(FOUND, idle)
-    assert "## Requirements that kill no mutant" in text and f"- `{TEXT}` (numerics)" in text
+def test_requirements_that_kill_nothing_are_listed_with_why_they_stay():
+    embeddings = "api/embeddings/order"
+    ids = [KL, TEXT, f"{PAIRS}[many-float32]", f"{PAIRS}[one-float32]", f"{embeddings}[three]"]
+    idle = page.idle(FOUND, ids)
+    assert idle == [TEXT, embeddings]
+    text = page.markdown(FOUND, [*idle, "api/new/thing"])
+    _, _, section = text.partition("## Requirements that kill no mutant")
+    assert "These 3 were measured" in section
+    assert "Of 1 nobody has said why they stay." in section
+    assert "\n- no reason: `api/new/thing`\n" in section
+    (line,) = (line for line in section.splitlines() if embeddings in line)
+    assert "(`tests/tasks/" in line and TEXT not in line
     assert "kill no mutant" not in page.markdown(FOUND)
+
+
+def test_each_reason_to_keep_a_requirement_speaks_of_some_and_names_what_there_is():
+    ids = known_ids()
+    for each in kept.kept():
+        assert all(any(re.match(part, id) for id in ids) for part in each.ids), each
+        assert not each.shown or (ROOT / each.shown).exists(), each
 
 
 def test_names_are_unique_over_all_depths():
