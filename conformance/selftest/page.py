@@ -31,9 +31,7 @@ that are made for a test.
 """
 
 
-def markdown(
-    found: Mapping[Depth, Sequence[Caught]], idle: Sequence[str] | None = None
-) -> str:
+def markdown(found: Mapping[Depth, Sequence[Caught]], idle: Sequence[str] | None = None) -> str:
     """The page: a section for each depth, survivors first.
 
     Args:
@@ -46,9 +44,7 @@ def markdown(
     return head + sections + met.markdown() + ("" if idle is None else _idle(idle))
 
 
-def idle(
-    found: Mapping[Depth, Sequence[Caught]], ids: Iterable[str]
-) -> list[str]:
+def idle(found: Mapping[Depth, Sequence[Caught]], ids: Iterable[str]) -> list[str]:
     """Requirements that killed nothing: of those whose ids these are, without their cases.
 
     It says something only of a selftest of all depths that went on after a mutant was killed.

@@ -95,7 +95,7 @@ class Hunter:
                     running[pool.submit(self._hunt, asked)] = asking
                 while chases.waiting and len(running) < workers:
                     chase = chases.waiting.popleft()
-                    chased = (chases.quarry(chase), chase.route, None, until)
+                    chased = (chases.quarry(chase), chase.route, None, chases.until(chase))
                     running[pool.submit(self._hunt, chased)] = chase
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
                     chases.took(running.pop(done), done.result())
@@ -152,6 +152,10 @@ class _Chases:
         fell = frozenset(self._sound[chase.route].fell)
         return Quarry(mutant.name, mutant.area, (*first, *mutant.among), fell)
 
+    def until(self, chase: _Chase) -> Until:
+        """How far it is hunted; on the weakest route one that kills it is enough."""
+        return self._until if chase.route == STRONGEST else Until.KILLED
+
     def asked_now(self) -> Iterator[_Asking]:
         """What it is time to ask for on the sound server: of a route one thing at a time."""
         for route in set(ROUTES) - self._asking:
@@ -175,7 +179,7 @@ class _Chases:
             sound = self._sound[chase.route]
             if sound.unknown([found]):
                 self.unsure.append((chase, found))
-            elif sound.clears(found) and self._until is Until.KILLED:
+            elif sound.clears(found) and self.until(chase) is Until.KILLED:
                 self.waiting.append(chase)
             elif chase.strongest is not None:
                 yield OnBoth(**vars(chase.strongest), weakest=found)
