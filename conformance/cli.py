@@ -21,7 +21,7 @@ from conformance import serve as serving
 from conformance.again import check_earlier
 from conformance.certify import DEFAULT_MODEL, KERNEL_PROFILE, Certification, void_certificate
 from conformance.compare.production import names
-from conformance.control import RECORDED, Control
+from conformance.control import Control
 from conformance.coverage import page, requirements_page
 from conformance.coverage.table import table
 from conformance.known_failures import KnownFailuresError
@@ -114,12 +114,12 @@ def certify(
     ] = None,
     profile: Annotated[str, typer.Option(help=f"One of: {', '.join(PROFILES)}.")] = "core",
     control: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Production: a recorded certificate, or a server's URL.",
-            show_default="vLLM on an H100, as shipped",
+            show_default="vLLM on an H100, as shipped for the profile",
         ),
-    ] = str(RECORDED),
+    ] = None,
     control_model: Annotated[
         str | None, typer.Option(help="The model's name at a live control.")
     ] = None,
@@ -190,7 +190,12 @@ def certify(
     try:
         _usable(report_folder)
         _check_usage(options, models)
-        production = Control.of(control, model=control_model, api_key_env=control_api_key_env)
+        production = Control.of(
+            control,
+            profile=options.profile,
+            model=control_model,
+            api_key_env=control_api_key_env,
+        )
         if each_model.wanted(options):
             finished = each_model.certify_each(options, models or names(), _err)
         else:
@@ -201,7 +206,7 @@ def certify(
         _give_up(options, "The run was interrupted before it had a target.")
     if not (runner or kernels):  # theirs is on file: logits, and definitions
         if production.recorded is None:
-            _say(f"Measuring the control at {control}")
+            _say(f"Measuring the control at {production.source}")
         finished = production.beside(finished, options)
     files = write_report(finished, report_folder)
     summary(finished, _out, files)

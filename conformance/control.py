@@ -14,10 +14,12 @@ from conformance.report import certificate as report
 from conformance.report.certificate import Certificate, CertificateError
 from fixtures import snapshots
 
-RECORDED = snapshots.FOLDER / "control" / "vllm-0.26.0-cuda.json"
-"""Production as it ships with Maccord: vLLM on an H100 with the scripted model, profile core."""
+API = snapshots.FOLDER / "control" / "vllm-0.26.0-cuda.json"
+"""Production as it ships with Maccord: vLLM on an H100 with the scripted model, profile api."""
 
-SHIPPED = f"{RECORDED.name}, shipped with Maccord"
+SERVING = snapshots.FOLDER / "control" / "vllm-0.26.0-cuda-serving.json"
+"""The same with room for 2,560 tokens in its cache, profile serving."""
+
 NUMERICS = "numerics"
 
 
@@ -26,7 +28,7 @@ class Control:
     """Where production's outcomes come from.
 
     `recorded` is None for a live server; `model` and `api_key_env` are then as the options of the
-    same names are for the target.
+    same names are for the target. `shipped` says that nobody named another one.
     """
 
     source: str
@@ -34,21 +36,35 @@ class Control:
     api_key_env: str | None = None
     recorded: Certificate | None = None
     sha256: str | None = None
+    shipped: bool = False
 
     @classmethod
-    def of(cls, source: str, *, model: str | None, api_key_env: str | None) -> Control:
+    def of(
+        cls, source: str | None, *, profile: str | None, model: str | None, api_key_env: str | None
+    ) -> Control:
         """The control at a URL or in a file, which is read at once.
+
+        Args:
+            source: None for what ships with Maccord of `profile`.
+            profile: the profile that the target is held to.
+            model: the model's name at a live control.
+            api_key_env: the environment variable with a live control's key.
 
         Raises:
             CertificateError: the file is no certificate.
         """
+        if source is None:
+            path = SERVING if profile == "serving" else API
+            return cls._read(path, f"{path.name}, shipped with Maccord", shipped=True)
         if source.startswith(("http://", "https://")):
             return cls(source, model, api_key_env)
-        path = Path(source)
+        return cls._read(Path(source), source, shipped=False)
+
+    @classmethod
+    def _read(cls, path: Path, source: str, *, shipped: bool) -> Control:
         recorded = report.read(path)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        shown = SHIPPED if path == RECORDED else source
-        return cls(shown, recorded=recorded, sha256=sha256)
+        return cls(source, recorded=recorded, sha256=sha256, shipped=shipped)
 
     def beside(self, certificate: Certificate, options: Options) -> Certificate:
         """`certificate` with the control's outcomes, or with a note that says why they are missing.
@@ -56,7 +72,7 @@ class Control:
         A control that cannot be measured costs nothing of what the target came to. For the numerics
         the production that ships with Maccord is its logits, with which the requirements compare.
         """
-        if certificate.profile.startswith(NUMERICS) and self.source == SHIPPED:
+        if certificate.profile.startswith(NUMERICS) and self.shipped:
             return replace(certificate, control=_on_file())
         try:
             recorded = self.recorded or self._measured(options)
