@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.compare.production import Production
-from conformance.compare.rows import Floats, Mask, Rows
+from conformance.compare.rows import Floats, Rows
 from fixtures.faults import Dictionary, Signature
 from fixtures.snapshots import Recorded, noise
 
@@ -101,21 +101,18 @@ def named_of(found: list[Likeness]) -> tuple[Likeness, float] | None:
 
 def likenesses(known: Dictionary, found: Rows) -> list[Likeness]:
     """How like a departure is to each fault of a dictionary, where enough was seen to tell."""
-    rows, changes = _changes(known, found)
+    changes = _changes(known, found)
+    told = np.isfinite(changes)
+    positions = int(told.any(axis=1).sum())
+    if positions < ENOUGH:
+        return []
+    target = _weighed(np.where(told, changes, 0.0))
     each = []
     for signature in known.signatures:
-        here = rows & signature.rows
-        shown = changes[here]
-        told = np.isfinite(shown)
-        positions = int(told.any(axis=1).sum())
-        if positions < ENOUGH:
-            continue
-        target = _weighed(np.where(told, shown, 0.0))
-        expected = _weighed(np.where(told, signature.change[rows[signature.rows]], 0.0))
+        expected = _weighed(np.where(told, signature.change, 0.0))
         size = float(np.sqrt((target**2).sum() * (expected**2).sum()))
         if size > 0:
-            similarity = float((target * expected).sum()) / size
-            each.append(Likeness(signature, similarity, positions))
+            each.append(Likeness(signature, float((target * expected).sum()) / size, positions))
     return each
 
 
@@ -125,11 +122,10 @@ def _weighed(changes: Floats) -> Floats:
     return np.asarray(changes / np.sqrt(np.where(length > 0, length, 1.0)))
 
 
-def _changes(known: Dictionary, found: Rows) -> tuple[Mask, Floats]:
-    """The dictionary's rows that were seen, bool `[N]`; and what changed of its tokens there, NaN
-    where the target does not show them, `[N, K]` in nats."""
+def _changes(known: Dictionary, found: Rows) -> Floats:
+    """What changed of the dictionary's tokens at its rows, `[N, K]` in nats; NaN where the target
+    does not show them."""
     changes = np.full(known.token_ids.shape, np.nan)
-    seen = np.zeros(len(known.positions), dtype=bool)
     for name, production in found.production.items():
         here = known.prompts == name
         places = np.flatnonzero(here & np.isin(known.positions, production.positions))
@@ -139,8 +135,7 @@ def _changes(known: Dictionary, found: Rows) -> tuple[Mask, Floats]:
         before = _of_tokens(noise.at(production, positions), known.token_ids[places])
         after = _of_tokens(noise.at(found.target[name], positions), known.token_ids[places])
         changes[places] = after - before
-        seen[places] = True
-    return seen, changes
+    return changes
 
 
 def _of_tokens(found: Recorded, token_ids: NDArray[np.int32]) -> Floats:
