@@ -22,7 +22,7 @@ from fixtures.mutants.numerics.tolerated import TOLERATED
 MODEL = "llama-gqa"
 
 EIGHT_BITS = 1 / 16
-"""By what part a number is off in eight bits, three of which are its fraction; tiny ones by more."""
+"""By what part a number is off in eight bits, of which its fraction has three."""
 
 
 def hashes():
