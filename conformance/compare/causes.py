@@ -29,7 +29,8 @@ ENOUGH = 16
 
 AHEAD = 0.4
 """What the best may leave unexplained (1 minus its cosine squared), as a part of what is left by
-the best of other areas: a cosine of 0.77 at least, where all others are at right angles."""
+the best of other areas: a cosine of 0.77 at least, where all others are at right angles. At 0.6
+twice as many faults that had been left out were named wrongly, and a third more rightly."""
 
 ALIKE = 0.9
 """Cosine from which on another area's best is nearly the same departure."""
