@@ -90,6 +90,9 @@ class Itself(Production):
         )
         return replace(found, margin=max(found.margin, found.logprob_max))
 
+    def faults(self) -> None:
+        """None: what a fault changes in production says nothing of a change from itself."""
+
     def pairs(self) -> list[Mapping[str, Any]]:
         """The pairs of production in which only the way differs, or the kernels do too."""
         return _pairs(self.noise, self.dtype, steady=self.steady)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from conformance.compare.causes import cause as likely_cause
 from conformance.compare.diagnosis import diagnose
 from conformance.compare.divergences import Divergence, divergences
 from conformance.compare.production import Production
@@ -69,8 +70,10 @@ class Parity:
     """What a comparison came to; plain data.
 
     Attributes:
-        reason: one sentence that a person understands, the diagnosis in it where there is one.
+        reason: what a person understands in a sentence, the diagnosis in it where there is one, and
+            the cause after it.
         diagnosis: what the pattern looks like, where it is a known one, as a sentence.
+        cause: which known fault the difference is like, where that is clear, as a sentence.
         positions: how many were compared; `shown`: tokens of each that the target showed.
         agreement: share of positions with the same favourite, ties counted as the same.
         rank: mean share of pairs of production's likeliest tokens that the target ranks alike.
@@ -89,6 +92,7 @@ class Parity:
     by_position: tuple[Stretch, ...]
     divergences: tuple[Divergence, ...]
     broken: int = 0
+    cause: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -128,11 +132,13 @@ def compare(
         verdict = "outside"
     elif positions < ENOUGH:
         verdict = "undecided"
-    diagnosis = diagnose(rows) if verdict == "outside" and not broken else None
+    told = verdict == "outside" and not broken
+    diagnosis = diagnose(rows) if told else None
+    cause = likely_cause(production, rows) if told else None
     return Parity(
         model=production.model,
         verdict=verdict,
-        reason=_reason(verdict, diagnosis, figures, rows, broken),
+        reason=" ".join(filter(None, (_reason(verdict, diagnosis, figures, rows, broken), cause))),
         diagnosis=diagnosis,
         figures=figures,
         positions=positions,
@@ -142,6 +148,7 @@ def compare(
         by_position=_stretches(found["kl_by_position"], production.by_position()),
         divergences=parted,
         broken=len(broken),
+        cause=cause,
     )
 
 

@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any
 
 from conformance.outcomes import SuiteError
-from fixtures import snapshots
+from fixtures import faults, snapshots
+from fixtures.faults import Dictionary, FaultsError
 from fixtures.snapshots import Snapshot, SnapshotError, bands, noise
 from fixtures.snapshots.bands import Band
 from fixtures.snapshots.configurations import ANCHOR, DEFAULT
@@ -60,6 +61,17 @@ class Production:
     def reach(self, shown: int | None, *, generated: bool = False) -> Mapping[str, float]:
         """What the band is multiplied by, by figure; `shown` is None or one of `noise.SHOWN`."""
         return _reach(self.configuration, shown, generated)
+
+    def faults(self) -> Dictionary | None:
+        """What known faults change along these tokens; None where that is not on file.
+
+        Raises:
+            SuiteError: it is damaged, or of other faults, weights or tokens.
+        """
+        if self.model not in faults.names() or self.configuration != load(self.model).configuration:
+            return None
+        about = self.snapshot.provenance
+        return _faults(self.model, about["weights_sha256"], about["sha256"])
 
     def by_position(self) -> dict[int, float]:
         """The most that KL may come to, from the position that is the key until the next."""
@@ -129,3 +141,11 @@ def _noise() -> Mapping[str, Mapping[str, Any]]:
 @cache
 def _reach(configuration: str, shown: int | None, generated: bool) -> Mapping[str, float]:
     return bands.reach(_noise(), configuration, shown=shown, generated=generated)
+
+
+@cache
+def _faults(model: str, weights_sha256: str, snapshot_sha256: str) -> Dictionary:
+    try:
+        return faults.load(model, weights_sha256=weights_sha256, snapshot_sha256=snapshot_sha256)
+    except FaultsError as error:
+        raise SuiteError(str(error)) from None

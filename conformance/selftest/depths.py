@@ -73,8 +73,10 @@ A transformers model with one fault answers behind a server, and is compared wit
 snapshots, which vLLM on CUDA made. Each is served on the strongest evidence route, which shows 20
 log probabilities at each token of a prompt, and on the weakest, which shows 5 of each generated
 token and nothing else. It counts as killed by what is said on the strongest; figures alone, which
-any difference has, name nothing. On the weakest it is seen where a requirement falls that looks
-where the fault shows, and named where that says what it is."""
+any difference has, name nothing, and where it says which known fault the departure is like, that
+one's area alone counts. The dictionaries of known faults hold these mutants too; what they make of
+faults that they do not hold is in docs/numerics.md. On the weakest route a mutant is seen where a
+requirement falls that looks where the fault shows, and named where that says what it is."""
 
 KERNELS = """\
 One text of the reference's Metal kernels is replaced by another, and the kernel profile is measured

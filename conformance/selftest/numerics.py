@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import fixtures.models
+from conformance.compare.causes import AREAS
 from conformance.compare.production import Production
 from conformance.evidence import Result
 from conformance.outcomes import Outcome
@@ -61,7 +62,8 @@ FRAGMENTS: Mapping[Area, tuple[str, ...]] = {
     "weights": ("weights",),
     "window": ("window",),
 }
-"""What a diagnosis must speak of, by the area of the fault: one of these."""
+"""What a diagnosis must speak of, by the area of the fault: one of these; unless it says
+which known fault the departure is like, which must then be one of the area."""
 
 SEEN_BY: Mapping[tuple[str, ...], tuple[str, str]] = {
     ("batch",): ("numerics/batching/", "other requests"),
@@ -72,8 +74,13 @@ for it, which name the fault's place as well as its area would."""
 
 ANYWHERE = ("numerics/distribution/", "")
 
-_FIGURES = re.compile(r"Compared at \d+ positions, .*|\([^()]*production allows\).*")
+_FIGURES = re.compile(
+    r"Compared at \d+ positions, .*?production allows\.|\([^()]*production allows\)"
+)
 """How far off it is, and where: words that every difference has."""
+
+_LIKE = re.compile(r"as with a fault of ([^:]+):")
+"""The one area that is named where a departure is like a known fault."""
 
 
 @dataclass
@@ -101,6 +108,8 @@ def names_its_area(mutant: Mutant | None, diagnosis: str) -> bool:
     """Whether a diagnosis leads to where the fault is."""
     if mutant is None:
         return True
+    if like := _LIKE.search(diagnosis):
+        return like[1] == AREAS[mutant.area]
     _, words = SEEN_BY.get(mutant.ways, ANYWHERE)
     wanted = (*FRAGMENTS[mutant.area], *filter(None, [words]))
     return any(each in diagnosis for each in wanted)

@@ -106,7 +106,8 @@ def _cell(each: Line, where: str) -> str:
 def _said(each: Line) -> str:
     """The requirements that fail, or the diagnosis of the strongest evidence that has one."""
     ids = dict.fromkeys(id for failed in each.failed.values() for id in failed)
-    said = (parity.diagnosis for where, parity in each.found.items() if where in each.outside)
+    outside = [parity for where, parity in each.found.items() if where in each.outside]
+    said = (parity.cause or parity.diagnosis for parity in outside)
     diagnosis = next((diagnosis for diagnosis in said if diagnosis), "")
     if ids or not diagnosis or names_its_area(each.mutant, diagnosis):
         return ", ".join(ids) or diagnosis
