@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from verdicts import Said, said
 
 from conformance.compare import penalties
 from conformance.compare.logprobs import Step
@@ -90,3 +91,97 @@ def test_the_end_token_may_follow_the_text():
 def test_nothing_that_must_change_is_inconclusive():
     with pytest.raises(Inconclusive, match="repeats"):
         applied("111", steps=ONES[:1])
+
+
+SHORT = [Step("1", {"1": -0.5, "2": -1.5})] * 2
+CLOSE = [Step("1", {"1": -0.5, "2": -1.5, "3": -1.6, "x": -9.0})] * 2
+
+
+@pytest.mark.parametrize(
+    ("check", "verdict"),
+    [
+        (
+            lambda: penalties.applied("presence_penalty", "111", "111", ONES, presence=2.0),
+            Said(
+                Silent,
+                "`presence_penalty` is accepted and ignored",
+                "'1', then not '1' but '2'",
+                "111",
+            ),
+        ),
+        (
+            lambda: penalties.applied("presence_penalty", "111", "131", ONES, presence=2.0),
+            Said(
+                Failed,
+                "`presence_penalty` changes the answer otherwise than its definition says",
+                "'1', then not '1' but '2'",
+                "131",
+            ),
+        ),
+        (lambda: penalties.applied("presence_penalty", "11", "121", SHORT, presence=2.0), None),
+        (
+            lambda: penalties.applied("presence_penalty", "11", "11", SHORT, presence=2.0),
+            Said(Silent, "`presence_penalty` is accepted and ignored", "'1', then not '1'", "11"),
+        ),
+        (
+            lambda: penalties.applied("presence_penalty", "11", "2", SHORT, presence=2.0),
+            Said(
+                Failed,
+                "`presence_penalty` changes the answer otherwise than its definition says",
+                "'1', then not '1'",
+                "2",
+            ),
+        ),
+        (
+            lambda: penalties.applied("presence_penalty", "11", "14", CLOSE, presence=2.0),
+            Said(
+                Failed,
+                "`presence_penalty` changes the answer otherwise than its definition says",
+                "'1', then not '1' but '2' or '3'",
+                "14",
+            ),
+        ),
+        (lambda: penalties.applied("presence_penalty", "11", "13", CLOSE, presence=2.0), None),
+        (
+            lambda: penalties.applied("presence_penalty", "111", "111", None, presence=2.0),
+            Said(
+                Inconclusive,
+                (
+                    "What `presence_penalty` must change does not follow from the answer: logprobs "
+                    "that spell the text would decide"
+                ),
+                None,
+                "111",
+                cause="The model's own answer does not allow the check",
+            ),
+        ),
+        (
+            lambda: penalties.applied("presence_penalty", "111", "111", ONES[:1], presence=2.0),
+            Said(
+                Inconclusive,
+                (
+                    "What `presence_penalty` must change does not follow from the answer: a prompt "
+                    "whose answer repeats a token would decide"
+                ),
+                None,
+                "111",
+                cause="The model's own answer does not allow the check",
+            ),
+        ),
+        (
+            lambda: penalties.applied("presence_penalty", "xyz", "xyz", ONES, presence=2.0),
+            Said(
+                Inconclusive,
+                (
+                    "What `presence_penalty` must change does not follow from the answer: logprobs "
+                    "that spell the text would decide"
+                ),
+                None,
+                "xyz",
+                cause="The model's own answer does not allow the check",
+            ),
+        ),
+    ],
+)
+def test_what_is_said_of_them(check, verdict):
+    assert said(check) == verdict
