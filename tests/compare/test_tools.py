@@ -65,8 +65,8 @@ def test_a_call_of_the_function_passes(finish_reason):
                 repr(SWITCH["function"]["parameters"]),
                 (
                     "'{\"state\": \"dim\"}': 'dim' is not one of ['on', 'off']\n\nFailed "
-                    "validating 'enum' in schema['properties']['state']:\n    {'type': 'string', 'enum': "
-                    "['on', 'off']}\n\nOn instance['state']:\n    'dim'"
+                    "validating 'enum' in schema['properties']['state']:\n    "
+                    "{'type': 'string', 'enum': ['on', 'off']}\n\nOn instance['state']:\n    'dim'"
                 ),
             ),
         ),
