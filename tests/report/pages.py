@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from typing import Any
 from rich.console import Console
 
 from conformance.outcomes import Level, Outcome
-from conformance.report.certificate import Certificate
+from conformance.report.certificate import Certificate, write
 from conformance.report.junit import write_junit
+from conformance.report.merge import Part, Whole, merge
 from conformance.report.numerics import compared
+from conformance.report.page import write_page
 from conformance.report.terminal import summary
 from tests.report.samples import certificate, realistic, result
 
@@ -115,6 +118,46 @@ def unbegun() -> Certificate:
     return certificate([], void="the server never started.", expected_total=40, log_tail=None)
 
 
+def served() -> Certificate:
+    """A run over four models: measured twice, refused once, and once its turn never came."""
+    blank = certificate([], void="not judged yet.")
+    tail = "Out of memory"
+    parts = [
+        Part(
+            model,
+            (made := certificate(results, notes=[f"{model} is slow."], log_tail=tail)).results,
+            replace(made, phases={"start": 2.04, "requests": 4.04}, numerics=COMPARISONS[:1]),
+        )
+        for model, results in (
+            ("scripted", [result("numerics/distribution/kl[scripted]", Level.MUST, Outcome.PASS)]),
+            ("near", [result("numerics/distribution/kl[near]", Level.MUST, Outcome.FAIL, "No.")]),
+        )
+    ]
+    left = [result("numerics/model/served[gpt-oss]", Level.SHOULD, Outcome.UNSUPPORTED, "No.")]
+    lost = [result("numerics/model/served[phi3]", Level.SHOULD, Outcome.ERROR, "It ended.")]
+    others = [
+        Part("gpt-oss", left, refused=True, start_s=3.04, reason="It stopped.", log_tail="gone"),
+        Part("phi3", lost, reason="It was interrupted."),
+    ]
+    whole = Whole([*parts, *others], ("scripted",), 17, "It was interrupted")
+    return replace(merge(whole, blank), control=None)
+
+
+def page(made: Certificate) -> str:
+    """The page without its style and script, and its empty lines."""
+    with TemporaryDirectory() as folder:
+        write_page(made, Path(folder, "report.html"))
+        text = Path(folder, "report.html").read_bytes().decode("utf-8")
+    text = re.sub(r"<(style|script)\b.*?</\1>", "", text, flags=re.DOTALL)
+    return re.sub(r"\n\s*\n", "\n", text)
+
+
+def written(made: Certificate) -> str:
+    with TemporaryDirectory() as folder:
+        write(made, Path(folder, "certificate.json"))
+        return Path(folder, "certificate.json").read_bytes().decode("utf-8")
+
+
 def junit(made: Certificate) -> str:
     with TemporaryDirectory() as folder:
         write_junit(made, Path(folder, "junit.xml"))
@@ -144,6 +187,10 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "terminal.txt": lambda: terminal(realistic()),
     "terminal-void.txt": lambda: terminal(void()),
     "terminal-numerics.txt": lambda: terminal(numerics()),
+    "page.html": lambda: page(realistic()),
+    "page-void.html": lambda: page(void()),
+    "page-numerics.html": lambda: page(numerics()),
+    "served.json": lambda: written(served()),
     "numerics.json": lambda: words(numerics()),
 }
 """By the name of the file."""
