@@ -476,5 +476,14 @@ def test_each_way_to_miss_it(check, verdict):
     assert said(check) == verdict
 
 
+def test_answers_that_are_nearly_as_likely_may_change_places():
+    near = {"a": 0.5, "b": 0.45, "c": 0.05}
+    extensions.beams(["b", "a"], {"a": 0.5, "b": 0.46}, 2)
+    with pytest.raises(Failed):
+        extensions.beams(["b", "a"], near, 2)
+    with pytest.raises(Failed):
+        extensions.beams(["z"], {"a": 1.0}, 1)
+
+
 def test_an_answer_is_begun_by_its_first_two_words():
     assert extensions.beginning("one two three four") == "one two"

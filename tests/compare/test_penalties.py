@@ -25,6 +25,17 @@ def test_a_frequency_penalty_adds_up():
     assert penalties.first_change(sure, frequency=2.0) == Change("111", "1", ("2",))
 
 
+def test_what_is_a_margin_ahead_is_decided():
+    """By exactly 0.25: the token that must change is behind, and an unlisted one is no rival."""
+    ahead = Step("a", {"a": -0.5, "b": -0.75})
+    assert penalties.first_change([ahead, Step("a", {"a": -0.5, "b": -0.5})], presence=0.25) == (
+        Change("a", "a", None)
+    )
+    listed = Step("a", {"a": -0.5, "b": -0.5, "c": -0.75})
+    assert penalties.first_change([ahead, listed], presence=0.25) == Change("a", "a", ("b",))
+    assert penalties.first_change([ahead, ahead]) is None
+
+
 def test_near_ties_after_the_penalty_are_all_right():
     close = [Step("1", {"1": -0.5, "2": -1.5, "3": -1.6, "x": -9.0})] * 2
     assert penalties.first_change(close, presence=2.0) == Change("1", "1", ("2", "3"))

@@ -31,6 +31,7 @@ def test_events_are_read_as_the_standard_says(raw, data):
 
 
 def test_a_type_belongs_to_one_event():
+    assert parse(b"data: a\n\n") == [Event("a", "message")]
     found = parse(b"event: chunk\ndata: a\n\ndata: b\n\n")
     assert found == [Event("a", "chunk"), Event("b")]
 

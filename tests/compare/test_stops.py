@@ -15,7 +15,10 @@ def test_stop_strings_are_chosen_from_the_answer():
     assert stops.word(ANSWER) == " silver"
     assert stops.straddling(ANSWER) == "rden si"
     assert stops.later(ANSWER) == " garden"
+    assert stops.later("one two") == " two"
+    assert stops.word("one two and") == stops.word("one two and a") == " and"
     assert stops.character("a 🙃🙂") == "🙃"
+    assert stops.begun("ab") == "b<#1>"
 
 
 @pytest.mark.parametrize("choose", [stops.word, stops.straddling, stops.later, stops.character])
@@ -28,6 +31,7 @@ def test_an_answer_without_words_is_inconclusive(choose, answer):
 def test_the_text_before_the_stop_string_passes():
     stops.stopped(ANSWER, "window ga", "stop", "rden si")
     stops.stopped("🙃🙂", "", "stop", "🙃")
+    stops.stopped("one two one two", "one", "stop", " two")
 
 
 @pytest.mark.parametrize(

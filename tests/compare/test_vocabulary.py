@@ -323,6 +323,7 @@ def test_tokens_are_told_by_their_text(tokenizer, beginning):
     assert vocabulary.few_of_each_kind(tokenizer) == [0, 0, 7]
     assert vocabulary.spellings(tokenizer, [3, 7]) == ["and", "<end>"]
     assert vocabulary.first_of_its_kind([1, 2, 1, 3, 4]) == 3
+    assert vocabulary.first_of_its_kind([1, 2, 3]) == 2
     assert vocabulary.known_length(7) == 7
     assert vocabulary.end_token(beginning) == 7
     assert vocabulary.verbatim("{{ a }}") == "{% raw %}{{ a }}{% endraw %}"
@@ -343,6 +344,12 @@ def test_special_tokens_that_a_tokenizer_adds_are_counted(beginning):
     vocabulary.adds_special(beginning)
     assert vocabulary.with_and_without_special(beginning, [ONE, TWO]) == (4, 3)
     assert vocabulary.plain_ids(beginning, "the red") == [1, 6]
+
+
+def test_a_template_is_given_tools_and_special_tokens(tmp_path):
+    template = "{{ tools[0].name }} {{ eos_token }}"
+    small = saved(tmp_path, fast(), chat_template=template, eos_token="<end>", bos_token=None)
+    assert small.render([ONE], tools=[{"name": "red"}]) == "red <end>"
 
 
 def test_what_a_template_is_told_reaches_the_prompt(beginning):
