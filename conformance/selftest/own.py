@@ -24,30 +24,33 @@ class Own:
     """A part of the suite whose code was mutated.
 
     Attributes:
-        part: files, as a path or a pattern.
-        mutants: how many were made.
+        files: whose code, as paths or patterns from the checkout's root.
+        mutants: how many were counted.
         killed: how many of them a test of `tests/` fails on.
         alive: what the others are.
+        open: what is not known yet, or not reached; empty if nothing.
     """
 
     part: str
+    files: tuple[str, ...]
     mutants: int
     killed: int
     alive: str
+    open: str = ""
 
 
 def own() -> Iterator[Own]:
     """The parts, in their order."""
     for each in tomllib.loads(FILE.read_text(encoding="utf-8"))["part"]:
-        yield Own(each["part"], each["mutants"], each["killed"], each["alive"])
+        yield Own(**{**each, "files": tuple(each["files"])})
 
 
 def markdown() -> str:
     """The section."""
     how = " ".join(tomllib.loads(FILE.read_text(encoding="utf-8"))["how"].split())
     lines = (
-        f"| `{each.part}` | {each.mutants} | {each.killed} ({each.killed / each.mutants:.1%}) | "
-        f"{each.alive} |\n"
+        f"| {each.part} | {each.mutants} | {each.killed} ({each.killed / each.mutants:.1%}) | "
+        f"{each.alive}{each.open and f'. Open: {each.open}'} |\n"
         for each in own()
     )
     return HEAD.format(how=how) + "".join(lines)
