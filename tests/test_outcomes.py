@@ -130,7 +130,7 @@ def test_a_judgement_groups_by_its_first_sentence_and_shows_values_as_they_are()
     judgement = Failed("`n` is ignored. One choice came.", expected=2, actual="one")
     assert judgement.cause == "`n` is ignored"
     assert (judgement.expected, judgement.actual) == ("2", "one")
-    assert str(judgement) == "`n` is ignored. One choice came."
+    assert str(judgement) == judgement.message == "`n` is ignored. One choice came."
     bare = Failed("One sentence.")
     assert (bare.cause, bare.expected, bare.actual) == ("One sentence", None, None)
     assert Failed("...what XX.").cause == "...what XX"

@@ -171,7 +171,7 @@ def bare_prompt(tokenizer: Tokenizer, messages: Messages) -> list[int]:
     return bare
 
 
-def with_and_without_special(tokenizer: Tokenizer, way: str, messages: Messages) -> tuple[int, int]:
+def with_and_without_special(tokenizer: Tokenizer, messages: Messages) -> tuple[int, int]:
     """Tokens of the rendered chat with and without the tokenizer's own special tokens.
 
     Raises:

@@ -77,7 +77,7 @@ def _linux_memory() -> int:
 
 def _proc_field(file: str, name: str) -> str:
     try:
-        text = Path("/proc", file).read_text(encoding="utf-8", errors="replace")
+        text = Path("/proc", file).read_bytes().decode(errors="replace")
     except OSError:
         return ""
     found = re.search(rf"^{name}\s*:\s*(.+)$", text, re.MULTILINE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from conformance.selftest import kept, met
+from conformance.selftest import kept, met, own
 from conformance.selftest.depths import Depth
 from conformance.selftest.hunt import Caught
 
@@ -41,7 +41,8 @@ def markdown(found: Mapping[Depth, Sequence[Caught]], idle: Sequence[str] | None
     every = [each for some in found.values() for each in some]
     head = HEAD.format(mutants=len(every), survivors=sum(not each.killed for each in every))
     sections = "".join(_section(depth, some) for depth, some in found.items())
-    return head + sections + met.markdown() + ("" if idle is None else _idle(idle))
+    rest = "" if idle is None else _idle(idle)
+    return head + sections + met.markdown() + rest + own.markdown()
 
 
 def idle(found: Mapping[Depth, Sequence[Caught]], ids: Iterable[str]) -> list[str]:

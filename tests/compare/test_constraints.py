@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from verdicts import Said, said
 
 from conformance.compare import constraints
 from conformance.outcomes import Failed, Silent
@@ -59,3 +60,89 @@ def test_the_order_of_properties():
     constraints.in_order({"b": 1, "a": 2}, ["b", "a"])
     with pytest.raises(Failed):
         constraints.in_order({"a": 2, "b": 1}, ["b", "a"])
+
+
+LONG = '{"city": "' + "x" * 300 + '"}'
+
+
+@pytest.mark.parametrize(
+    ("check", "verdict"),
+    [
+        (
+            lambda: constraints.conforms("Rome", SCHEMA, field="response_format"),
+            Said(
+                Silent,
+                "`response_format` is accepted and the answer does not keep it",
+                repr(SCHEMA),
+                "'Rome'",
+                cause="`response_format` is accepted and not kept",
+            ),
+        ),
+        (
+            lambda: constraints.conforms('{"city": "Rome"', SCHEMA, field="response_format"),
+            Said(
+                Failed,
+                "An answer under a schema is not JSON",
+                "JSON",
+                "Expecting ',' delimiter: line 1 column 16 (char 15): '{\"city\": \"Rome\"'",
+            ),
+        ),
+        (
+            lambda: constraints.conforms(' ["Rome"', SCHEMA, field="response_format"),
+            Said(
+                Failed,
+                "An answer under a schema is not JSON",
+                "JSON",
+                "Expecting ',' delimiter: line 1 column 9 (char 8): ' [\"Rome\"'",
+            ),
+        ),
+        (
+            lambda: constraints.conforms('{"city": "Oslo"}', SCHEMA, field="response_format"),
+            Said(
+                Failed,
+                "An answer breaks the schema that it was asked to keep",
+                repr(SCHEMA),
+                "'{\"city\": \"Oslo\"}': 'Oslo' is not one of ['Rome', '東京']",
+            ),
+        ),
+        (
+            lambda: constraints.conforms(LONG, SCHEMA, field="response_format"),
+            Said(
+                Failed,
+                "An answer breaks the schema that it was asked to keep",
+                repr(SCHEMA),
+                '\'{"city": "' + "x" * 300 + "\"}': '" + "x" * 199,
+            ),
+        ),
+        (
+            lambda: constraints.matches("12", r"\d{3}", field="structured_outputs.regex"),
+            Said(
+                Silent,
+                "`structured_outputs.regex` is accepted and the answer does not keep it",
+                "\\d{3}",
+                "'12'",
+                cause="`structured_outputs.regex` is accepted and not kept",
+            ),
+        ),
+        (
+            lambda: constraints.among(
+                "no", iter(["yes", "maybe"]), field="structured_outputs.choice"
+            ),
+            Said(
+                Silent,
+                "`structured_outputs.choice` is accepted and the answer does not keep it",
+                "['yes', 'maybe']",
+                "'no'",
+                cause="`structured_outputs.choice` is accepted and not kept",
+            ),
+        ),
+        (
+            lambda: constraints.in_order({"a": 2, "b": 1}, ["b", "a"]),
+            Said(
+                Failed, "Properties do not come in the schema's order", "['b', 'a']", "['a', 'b']"
+            ),
+        ),
+    ],
+)
+def test_what_is_said_of_them(check, verdict):
+    assert said(check) == verdict

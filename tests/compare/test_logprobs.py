@@ -6,6 +6,7 @@ import math
 
 import pytest
 from openai.types.chat import ChatCompletionTokenLogprob
+from verdicts import Said, said
 
 from conformance.compare import logprobs
 from conformance.compare.logprobs import LegacyLogprobs
@@ -23,6 +24,10 @@ def entry(
             "top_logprobs": [{"token": text, "logprob": score} for text, score in top],
         }
     )
+
+
+def bytesless(token: str) -> ChatCompletionTokenLogprob:
+    return ChatCompletionTokenLogprob(token=token, logprob=-1.0, bytes=None, top_logprobs=[])
 
 
 GOOD = [
@@ -66,8 +71,7 @@ def test_a_character_given_to_its_last_token_is_right_as_well():
 
 
 def test_null_bytes_stand_for_the_token():
-    token = ChatCompletionTokenLogprob(token="a", logprob=-1.0, bytes=None, top_logprobs=[])
-    logprobs.spell([token], "a")
+    logprobs.spell([bytesless("a")], "a")
 
 
 @pytest.mark.parametrize("text", ["a", "ab", "a b "])
@@ -268,3 +272,354 @@ def test_an_echoed_prompt_is_scored_from_its_second_token():
 def test_prompts_not_scored_as_they_must_be(prompt_tokens, completion_tokens, scores, outcome):
     with pytest.raises(outcome):
         logprobs.prompt_scored(prompt_tokens, completion_tokens, legacy(token_logprobs=scores))
+
+
+@pytest.mark.parametrize(
+    ("check", "verdict"),
+    [
+        (
+            lambda: logprobs.alternatives([entry("a", -0.5), entry("b", -0.5)], 5),
+            Said(
+                Silent, "`top_logprobs` is accepted and ignored", "5 alternatives a token", "[0, 0]"
+            ),
+        ),
+        (
+            lambda: logprobs.alternatives(GOOD, 3),
+            Said(
+                Failed,
+                "`top_logprobs` 3 does not give 3 alternatives a token",
+                "[3, 3]",
+                "[2, 2]",
+                cause="`top_logprobs` gives another number of alternatives",
+            ),
+        ),
+        (
+            lambda: logprobs.alternatives([entry("a", -0.5), GOOD[0]], 2),
+            Said(
+                Failed,
+                "`top_logprobs` 2 does not give 2 alternatives a token",
+                "[2, 2]",
+                "[0, 2]",
+                cause="`top_logprobs` gives another number of alternatives",
+            ),
+        ),
+        (
+            lambda: logprobs.spell(GOOD, "ab"),
+            Said(Failed, "The bytes of the scored tokens are not the text", "b'ab'", "b'a b'"),
+        ),
+        (
+            lambda: logprobs.spell([entry("a", -0.5, bytes=[256])], "a"),
+            Said(Failed, "A token's bytes are no bytes", "0 to 255", "[256]"),
+        ),
+        (
+            lambda: logprobs.spell(
+                [entry("a", -0.5, bytes=[0]), entry("b", -0.5, bytes=[255])], "a"
+            ),
+            Said(
+                Failed, "The bytes of the scored tokens are not the text", "b'a'", "b'\\x00\\xff'"
+            ),
+        ),
+        (lambda: logprobs.spell([bytesless("\ud800")], "?"), None),
+        (
+            lambda: logprobs.count(GOOD, 3),
+            Said(
+                Failed,
+                "Not every generated token is scored",
+                "3 entries, as usage counts",
+                "2 entries",
+            ),
+        ),
+        (
+            lambda: logprobs.probabilities([entry("a", 1e-4, ("a", 1e-4), ("b", -40.0))]),
+            Said(
+                Failed,
+                "The probabilities of a token's alternatives sum to more than 1",
+                "at most 1 (+0.0001)",
+                "1.0001000050001667 at token 'a'",
+            ),
+        ),
+        (
+            lambda: logprobs.probabilities([entry("a", 2e-4)]),
+            Said(Failed, "A logprob is above 0", "at most 0 (+0.0001)", "0.0002 at token 'a'"),
+        ),
+        (
+            lambda: logprobs.probabilities([entry("a", -0.5, ("a", -0.5), ("b", 0.25))]),
+            Said(Failed, "A logprob is above 0", "at most 0 (+0.0001)", "0.25 at token 'a'"),
+        ),
+        (
+            lambda: logprobs.probabilities([*GOOD, entry("a", -0.5, ("a", 0.0), ("b", 0.0))]),
+            Said(
+                Failed,
+                "The probabilities of a token's alternatives sum to more than 1",
+                "at most 1 (+0.0001)",
+                "2.0 at token 'a'",
+            ),
+        ),
+        (
+            lambda: logprobs.chosen([*GOOD, entry("z", -1.0, ("a", -0.5), ("b", -1.5))]),
+            Said(
+                Failed,
+                "A token's logprob is not that of its alternatives",
+                "'z' listed with -1.0, or less likely than all",
+                "[('a', -0.5), ('b', -1.5)]",
+            ),
+        ),
+        (
+            lambda: logprobs.chosen([entry("a", -0.9, ("a", -0.5), ("b", -1.5))]),
+            Said(
+                Failed,
+                "A token's logprob is not that of its alternatives",
+                "'a' listed with -0.9, or less likely than all",
+                "[('a', -0.5), ('b', -1.5)]",
+            ),
+        ),
+        (
+            lambda: logprobs.chosen([entry("a", -9.0, ("a", -0.5), ("b", -1.5))]),
+            Said(
+                Failed,
+                "A token's logprob is not that of its alternatives",
+                "'a' listed with -9.0, or less likely than all",
+                "[('a', -0.5), ('b', -1.5)]",
+            ),
+        ),
+        (lambda: logprobs.chosen([entry("z", -1.5, ("a", -0.5), ("b", -1.5))]), None),
+        (
+            lambda: logprobs.chosen([entry("z", -1.4998, ("a", -0.5), ("b", -1.5))]),
+            Said(
+                Failed,
+                "A token's logprob is not that of its alternatives",
+                "'z' listed with -1.4998, or less likely than all",
+                "[('a', -0.5), ('b', -1.5)]",
+            ),
+        ),
+        (lambda: logprobs.chosen([entry("z", -1.0)]), None),
+        (
+            lambda: logprobs.chosen([entry("z", 1.0)]),
+            Said(
+                Failed,
+                "A token's logprob is not that of its alternatives",
+                "'z' listed with 1.0, or less likely than all",
+                "[]",
+            ),
+        ),
+        (
+            lambda: logprobs.chosen(
+                [entry("a", -0.5, ("a", -0.5001)), entry("a", -0.5, ("a", -0.7), ("a", -0.5))]
+            ),
+            None,
+        ),
+        (
+            lambda: logprobs.ranked([*GOOD, entry("a", -0.5, ("b", -1.5), ("a", -0.5))]),
+            Said(
+                Failed,
+                "Alternatives are not sorted by logprob",
+                "best first",
+                "[('b', -1.5), ('a', -0.5)]",
+            ),
+        ),
+        (
+            lambda: logprobs.greedy([*GOOD, entry("b", -1.5, ("a", -0.5), ("b", -1.5))]),
+            Said(
+                Failed,
+                "At temperature 0 an alternative is likelier than the token",
+                "'b' (-1.5) is the likeliest",
+                "[('a', -0.5), ('b', -1.5)]",
+            ),
+        ),
+        (lambda: logprobs.greedy([entry("b", -0.5)]), None),
+        (lambda: logprobs.greedy([entry("b", -0.5, ("a", -0.4999))]), None),
+        (
+            lambda: logprobs.greedy([entry("b", -0.5, ("a", -0.4998))]),
+            Said(
+                Failed,
+                "At temperature 0 an alternative is likelier than the token",
+                "'b' (-0.5) is the likeliest",
+                "[('a', -0.4998)]",
+            ),
+        ),
+        (
+            lambda: logprobs.unscaled(
+                COLD, [entry("a", -0.8, ("a", -0.8), ("b", -1.3), ("c", -2.3))]
+            ),
+            Said(
+                Failed,
+                "Logprobs are those after temperature, not the model's",
+                "3.00 nats between 'a' and 'c'",
+                "1.50 nats at temperature 2",
+            ),
+        ),
+        (lambda: logprobs.unscaled(COLD, [entry("a", -0.8, ("a", -0.8), ("c", -3.05))]), None),
+        (
+            lambda: logprobs.unscaled(COLD, [entry("a", -0.8, ("a", -0.8), ("c", -3.04))]),
+            Said(
+                Failed,
+                "Logprobs are those after temperature, not the model's",
+                "3.00 nats between 'a' and 'c'",
+                "2.24 nats at temperature 2",
+            ),
+        ),
+        (
+            lambda: logprobs.unscaled(
+                [entry("a", -0.5, ("a", -0.5), ("b", -1.0))],
+                [entry("a", -0.5, ("a", -0.5), ("b", -0.75))],
+            ),
+            Said(
+                Failed,
+                "Logprobs are those after temperature, not the model's",
+                "0.50 nats between 'a' and 'b'",
+                "0.25 nats at temperature 2",
+            ),
+        ),
+        (
+            lambda: logprobs.unscaled([entry("a", -0.5, ("a", -0.5), ("b", -0.9))], COLD),
+            Said(
+                Inconclusive,
+                (
+                    "The first token's alternatives are too close to tell: another prompt would "
+                    "decide"
+                ),
+                cause="The model's own answer does not allow the check",
+            ),
+        ),
+        (
+            lambda: logprobs.unscaled(COLD, []),
+            Said(
+                Inconclusive,
+                (
+                    "The first token's alternatives are too close to tell: another prompt would "
+                    "decide"
+                ),
+                cause="The model's own answer does not allow the check",
+            ),
+        ),
+        (
+            lambda: logprobs.unscaled(
+                [COLD[0], entry("d", -9.0, ("d", -9.0))], [COLD[0], entry("d", 0.0, ("d", 0.0))]
+            ),
+            None,
+        ),
+        (
+            lambda: legacy(tokens=["a"]).checked(),
+            Said(
+                Failed,
+                "The lists of legacy logprobs differ in length",
+                "one entry a token in each",
+                "{'tokens': 1, 'token_logprobs': 2, 'text_offset': 2, 'top_logprobs': 2}",
+            ),
+        ),
+        (
+            lambda: legacy(top_logprobs=[]).checked(),
+            Said(
+                Failed,
+                "The lists of legacy logprobs differ in length",
+                "one entry a token in each",
+                "{'tokens': 2, 'token_logprobs': 2, 'text_offset': 2, 'top_logprobs': 0}",
+            ),
+        ),
+        (lambda: legacy(top_logprobs=None).checked(), None),
+        (
+            lambda: logprobs.chat_style(
+                {"content": [{"token": "a"}], "tokens": None, "refusal": None}
+            ),
+            Said(
+                Failed,
+                "A legacy completion answers with chat-style logprobs",
+                "tokens, token_logprobs, top_logprobs, text_offset",
+                "['content']",
+            ),
+        ),
+        (lambda: logprobs.chat_style({"content": [{"token": "a"}], "tokens": ["a"]}), None),
+        (lambda: logprobs.chat_style({"content": [], "tokens": []}), None),
+        (lambda: logprobs.chat_style(None), None),
+        (
+            lambda: logprobs.legacy_spell("a c", legacy()),
+            Said(Failed, "The scored tokens do not spell the text", "a c", "a b"),
+        ),
+        (
+            lambda: logprobs.legacy_spell("a b", legacy(text_offset=[0, 2])),
+            Said(Failed, "`text_offset` does not say where the tokens begin", "[0, 1]", "[0, 2]"),
+        ),
+        (
+            lambda: logprobs.legacy_spell(
+                "a bc", legacy(tokens=["a", " b", "c"], text_offset=[7, 8, 10])
+            ),
+            None,
+        ),
+        (lambda: logprobs.ends_with("b", legacy()), None),
+        (
+            lambda: logprobs.ends_with("a", legacy()),
+            Said(Failed, "The scored tokens do not spell the text", "a", "a b"),
+        ),
+        (
+            lambda: logprobs.legacy_alternatives(legacy(top_logprobs=None), 5),
+            Said(
+                Silent,
+                "`logprobs` 5 does not give 5 alternatives",
+                "5 alternatives a token",
+                "[]",
+                cause="`logprobs` gives fewer alternatives than asked for",
+            ),
+        ),
+        (
+            lambda: logprobs.legacy_alternatives(legacy(top_logprobs=[None, {"a": -1.0}]), 2),
+            Said(
+                Silent,
+                "`logprobs` 2 does not give 2 alternatives",
+                "2 alternatives a token",
+                "[0, 1]",
+                cause="`logprobs` gives fewer alternatives than asked for",
+            ),
+        ),
+        (
+            lambda: logprobs.legacy_alternatives(
+                legacy(top_logprobs=[{"a": -1.0, "b": -2.0, "c": -3.0}, {}]), 1
+            ),
+            Said(
+                Failed,
+                "`logprobs` 1 gives more than 1 alternatives and the token",
+                "at most 2",
+                "[3, 0]",
+            ),
+        ),
+        (lambda: logprobs.legacy_alternatives(legacy(top_logprobs=[None, None]), 0), None),
+        (
+            lambda: logprobs.legacy_probabilities(legacy(token_logprobs=[None, 0.5])),
+            Said(Failed, "A logprob is above 0", "at most 0 (+0.0001)", "0.5"),
+        ),
+        (lambda: logprobs.legacy_probabilities(legacy(token_logprobs=[None, 1e-4])), None),
+        (lambda: logprobs.legacy_probabilities(legacy(token_logprobs=[None, None])), None),
+        (
+            lambda: logprobs.prompt_scored(4, 2, legacy()),
+            Said(Silent, "`echo` with `logprobs` scores no prompt token", "4 + 2 positions", "2"),
+        ),
+        (
+            lambda: logprobs.prompt_scored(4, 1, legacy(token_logprobs=[None, -0.2])),
+            Said(
+                Failed,
+                "`echo` with `logprobs` does not score every position once",
+                "4 + 1 positions",
+                "2",
+            ),
+        ),
+        (
+            lambda: logprobs.prompt_scored(1, 1, legacy(token_logprobs=[None, None])),
+            Said(
+                Failed,
+                "Other positions than the first have no logprob",
+                "null at position 0 alone",
+                "null at [0, 1]",
+            ),
+        ),
+        (
+            lambda: logprobs.prompt_scored(1, 1, legacy()),
+            Said(
+                Failed,
+                "Other positions than the first have no logprob",
+                "null at position 0 alone",
+                "null at []",
+            ),
+        ),
+    ],
+)
+def test_what_is_said_of_them(check, verdict):
+    assert said(check) == verdict

@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from conformance.kernels.footprint import SETS, Sequences, footprint
 from conformance.kernels.test_pool import test_full_pool as full_pool
-from conformance.report.footprints import footprint_rows, size
+from conformance.report.footprints import FootprintRow, footprint_rows, size
 from conformance.targets.kernels import load
 
 
@@ -70,4 +70,19 @@ def test_the_page_says_it_in_numbers_and_bars(footprints):
 
 
 def test_sizes_as_a_person_says_them():
-    assert [size(count) for count in (512, 2048, 2_000_000)] == ["512 bytes", "2 KiB", "1.9 MiB"]
+    said = ["512 bytes", "1 KiB", "2 KiB", "1.0 MiB", "1.9 MiB"]
+    assert [size(count) for count in (512, 1024, 2048, 2**20, 2_000_000)] == said
+
+
+def test_a_row_says_what_was_recorded():
+    small = {
+        "name": "small", "sequences": 3, "tokens": 70, "pool_bytes": 1000,
+        "contiguous_bytes": 1500, "longest_sequence": 40, "longest_contiguous": 32,
+    }  # fmt: skip
+    large = {**small, "name": "large", "pool_bytes": 7000, "contiguous_bytes": 9000}
+    rows = footprint_rows([small, large])
+    assert [row.name for row in rows] == ["large", "small"]
+    assert rows[1] == FootprintRow(
+        "small", "3 sequences, 70 tokens", "1000 bytes", "1 KiB", "67%",
+        "40 tokens", "32 tokens", 11.11, 16.67,
+    )  # fmt: skip

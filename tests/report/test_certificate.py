@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,8 +49,9 @@ def change(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
 
 @pytest.mark.parametrize("make", [realistic, hostile])
 def test_round_trip(tmp_path: Path, make: Callable[[], Any]) -> None:
-    path = tmp_path / "new" / "certificate.json"
+    path = tmp_path / "new" / "folder" / "certificate.json"
     write(make(), path)
+    assert path.stat().st_mode & 0o777 == 0o644
     assert read(path) == make()
     assert [file.name for file in path.parent.iterdir()] == ["certificate.json"]
 
@@ -65,6 +67,33 @@ def test_results_are_sorted_by_id() -> None:
     ids = ["api/models/list", "api/chat/b", "api/chat/a[2]", "api/chat/a[1]"]
     made = certificate([result(id, Level.MUST, Outcome.PASS) for id in ids])
     assert [r.id for r in made.results] == sorted(ids)
+
+
+def test_comparisons_are_sorted_by_model_and_the_way_that_they_were_seen() -> None:
+    found = [
+        {"model": "b", "scope": "runner", "way": "paged"},
+        {"model": "b", "scope": "runner"},
+        {"model": "b", "scope": "runner", "way": "A"},
+        {"model": "a", "scope": "server"},
+        {"model": "a", "scope": "runner", "way": "whole"},
+    ]
+    assert certificate([], void="x", numerics=found).numerics == [found[n] for n in (4, 3, 1, 2, 0)]
+
+
+@pytest.mark.parametrize(("size", "shown"), [(300, 300), (301, 300)])
+def test_what_is_wrong_is_cut_where_it_is_long(stored: Path, size: int, shown: int) -> None:
+    value = "x" * (size - len("'' is not of type 'boolean'"))
+    change(stored, lambda data: data["verdict"].update(certified=value))
+    with pytest.raises(CertificateError) as raised:
+        read(stored)
+    whole = f"'{value}' is not of type 'boolean'"
+    told = whole if size == shown else f"{whole[:shown]}…"
+    assert str(raised.value) == f"{stored} is not a certificate: at $.verdict.certified, {told}."
+
+
+def test_a_time_without_length_is_no_contradiction(stored: Path) -> None:
+    change(stored, lambda data: data.update(finished=data["started"]))
+    assert read(stored).finished == read(stored).started
 
 
 def test_schema_is_valid_and_strict_everywhere() -> None:
@@ -119,15 +148,22 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"\xff\xfe{}", b'{"a": NaN}', b"[" * 100_000],
+    ("content", "says"),
+    [
+        (b"", "Expecting value: "),
+        (b"{", "Expecting property name "),
+        (b"\xff\xfe{}", "it is not UTF-8 text."),
+        (b'{"a": NaN}', "NaN is not a JSON number."),
+        (b"[" * 100_000, "maximum recursion depth exceeded"),
+    ],
     ids=["empty", "cut", "binary", "nan", "deep"],
 )
-def test_not_json(tmp_path: Path, content: bytes) -> None:
+def test_not_json(tmp_path: Path, content: bytes, says: str) -> None:
     path = tmp_path / "certificate.json"
     path.write_bytes(content)
-    with pytest.raises(CertificateError, match="is not JSON"):
+    with pytest.raises(CertificateError) as raised:
         read(path)
+    assert str(raised.value).startswith(f"{path} is not JSON: {says}")
 
 
 @pytest.mark.parametrize(
@@ -191,19 +227,19 @@ def repeat_a_result(data: dict[str, Any]) -> None:
     [
         ("its verdict says 'Certified: all hold.'", promote),
         ("its verdict counts 5 PASS and its results hold 6", soften),
-        ("holds 16 results of 17 requirements", drop_a_result),
+        ("and holds 16 results of 17 requirements", drop_a_result),
         ("api/chat/answer has more than one result", repeat_a_result),
-        ("holds 17 results of 18 requirements", lambda c: c.update(expected_total=18)),
-        ("finished before it started", lambda c: c.update(finished="2026-11-20T14:03:09Z")),
+        ("and holds 17 results of 18 requirements", lambda c: c.update(expected_total=18)),
+        ("it finished before it started.", lambda c: c.update(finished="2026-11-20T14:03:09Z")),
         ("a time of it does not exist", lambda c: c.update(finished="2026-02-30T00:00:00Z")),
-        ("exit code is 2", lambda c: c["verdict"].update(exit_code=2)),
+        ("its exit code is 2", lambda c: c["verdict"].update(exit_code=2)),
         ("its verdict says", lambda c: c["verdict"].update(exit_code=0)),
         ("its verdict says", lambda c: c["verdict"].update(sentence="Not certified: nearly.")),
     ],
 )
 def test_contradictions(stored: Path, says: str, edit: Callable[[dict[str, Any]], None]) -> None:
     change(stored, edit)
-    with pytest.raises(CertificateError, match="contradicts itself: .*" + says):
+    with pytest.raises(CertificateError, match=f"{stored} contradicts itself: (.* )?{says}"):
         read(stored)
 
 
@@ -211,14 +247,16 @@ def test_inside_with_a_figure_outside_is_a_contradiction(tmp_path: Path) -> None
     found = comparisons()
     next(each for each in found if each["verdict"] == "outside")["verdict"] = "inside"
     made = certificate([result("api/chat/a", Level.MUST, Outcome.PASS)], numerics=found)
-    with pytest.raises(CertificateError, match=r"its numerics call .* inside, and kl_"):
+    with pytest.raises(
+        CertificateError, match=r"itself: its numerics call \S+ inside, and kl_mean is not\."
+    ):
         write(made, tmp_path / "certificate.json")
 
 
 def test_a_part_of_a_profile_cannot_be_certified(tmp_path: Path) -> None:
     made = certificate([result("api/chat/a", Level.MUST, Outcome.PASS)], complete=False)
     assert made.verdict.certified
-    with pytest.raises(CertificateError, match="certified and not complete"):
+    with pytest.raises(CertificateError, match=r"itself: it is certified and not complete\."):
         write(made, tmp_path / "certificate.json")
 
 
@@ -238,12 +276,30 @@ def test_a_void_reason_stays_readable_over_good_results(tmp_path: Path) -> None:
 def test_a_refused_write_leaves_the_old_file(stored: Path) -> None:
     before = stored.read_bytes()
     bad = replace(realistic(), verdict=Verdict(True, 0, "Certified.", realistic().verdict.counts))
-    with pytest.raises(CertificateError):
+    with pytest.raises(CertificateError, match=f"^{stored} contradicts itself: its verdict says"):
         write(bad, stored)
     with pytest.raises(CertificateError, match="cannot be written as JSON"):
         write(replace(realistic(), duration_s=float("nan")), stored)
     assert stored.read_bytes() == before
     assert list(stored.parent.iterdir()) == [stored]
+
+
+def test_a_write_that_is_interrupted_leaves_nothing_of_itself(
+    stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, made = stored.read_bytes(), []
+
+    def interrupted(temporary: str, path: Path) -> None:
+        made.append(Path(temporary))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(certificate([result("api/chat/a", Level.MUST, Outcome.PASS)]), stored)
+    assert [(each.parent, each.name.startswith(".certificate.json.")) for each in made] == [
+        (stored.parent, True)
+    ]
+    assert (stored.read_bytes(), list(stored.parent.iterdir())) == (before, [stored])
 
 
 def test_control_stands_beside_the_target_as_it_was() -> None:

@@ -53,7 +53,15 @@ def test_share(part: int, whole: int, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0.0123, "12 ms"), (0.42, "0.42 s"), (42.4, "42 s"), (200, "3 min 20 s")],
+    [
+        (0.0996, "100 ms"),
+        (0.1, "0.10 s"),
+        (9.5, "9.50 s"),
+        (10, "10 s"),
+        (99.4, "99 s"),
+        (100, "1 min 40 s"),
+        (200, "3 min 20 s"),
+    ],
 )
 def test_duration(seconds: float, said: str) -> None:
     assert duration(seconds) == said
@@ -61,10 +69,11 @@ def test_duration(seconds: float, said: str) -> None:
 
 def test_date() -> None:
     assert date("2026-11-20T14:03:10Z") == "20 November 2026, 14:03 UTC"
+    assert date("2026-11-20T00:00:00Z") == "20 November 2026"
 
 
 def test_path_of_ignores_slashes_in_the_case() -> None:
-    assert path_of("api/chat/wrong-type[a/b]") == ["api", "chat", "wrong-type"]
+    assert path_of("api/chat/wrong-type[a/b[0]]") == ["api", "chat", "wrong-type"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +82,7 @@ def test_path_of_ignores_slashes_in_the_case() -> None:
         ("SmolLM2", "SmolLM2"),
         ("HuggingFaceTB/SmolLM2", "HuggingFaceTB/SmolLM2"),
         ("/home/me/models/SmolLM2", "SmolLM2"),
-        ("/home/me/models/SmolLM2/", "SmolLM2"),
+        ("/home/me/models/SmolLM2-X/", "SmolLM2-X"),
     ],
 )
 def test_a_model_called_by_its_path_is_named_by_its_folder(model: str, name: str) -> None:

@@ -13,7 +13,7 @@ from conformance import catalogue
 from conformance.compare import frequencies
 from conformance.compare.frequencies import ALARM, MOST, OTHER, Ranges
 from conformance.compare.transformed import STEPS, Known
-from conformance.outcomes import Failed, Inconclusive, Silent
+from conformance.outcomes import Failed, Inconclusive, Judgement, Silent
 
 
 def exactly(probabilities: dict[str, float]) -> Ranges:
@@ -120,6 +120,42 @@ def test_the_judgement_names_what_happened():
         judged(draw({"A": 0.8, "B": 0.2}, 300), parameters)
     with pytest.raises(Failed, match="does not give"):
         judged(["D"] * 300, parameters)
+
+
+DRAWN = ["A"] * 218 + ["B"] * 55 + ["C"] * 14 + ["D"] * 13
+
+
+@pytest.mark.parametrize(
+    ("drawn", "cause", "shown"),
+    [
+        (DRAWN, "`top_p` is accepted and ignored", "'A' 0.727, 'B' 0.183, 'C' 0.047, 'D' 0.043"),
+        (["D"] * 300, "Sampled answers have another distribution", "'D' 1.000"),
+        (["A"] * 4, "Too few sampled answers to decide", "'A' 1.000"),
+    ],
+)
+def test_both_distributions_are_shown(drawn, cause, shown):
+    with pytest.raises(Judgement) as raised:
+        judged(drawn, {"temperature": 0.5, "top_p": 0.7})
+    found = raised.value
+    assert (found.cause, found.expected) == (cause, "'A' 1.000")
+    assert found.actual == f"{shown} ({len(drawn)} answers)"
+
+
+def test_a_distribution_in_words_has_its_twelve_likeliest():
+    many = {str(n): (n / 100, n / 50) for n in range(14)}
+    likeliest = ", ".join(f"'{n}' {n * 0.015:.3f}" for n in range(13, 1, -1))
+    assert str(Ranges({**many, OTHER: (0.0, 1.0)})) == f"{likeliest}, …"
+    assert str(Ranges(dict(list(many.items())[:13]))) == (
+        ", ".join(f"'{n}' {n * 0.015:.3f}" for n in range(12, 0, -1))
+    )
+
+
+def test_the_likelihood_is_that_of_the_middle_and_the_greatest_that_of_the_top():
+    ranges = Ranges({"a": (0.4, 0.9), "b": (0.1, 0.4), OTHER: (0.0, 0.8)})
+    drawn = ["a", "a", "b", "x"]
+    assert ranges.likelihood(drawn) == pytest.approx(math.log(0.6**2 * 0.2 * 0.2))
+    assert ranges.greatest(drawn) == pytest.approx(math.log(0.9**2 * 0.4 * 0.8))
+    assert exactly({"a": 1.0}).likelihood(["b"]) == -math.inf
 
 
 def test_greedy_answers_are_called_so():

@@ -182,7 +182,7 @@ def test_special_tokens(ways: Ways, prompts: Prompts, way: str) -> None:
 
     A prompt that has them already would begin twice, and models notice.
     """
-    counts = vocabulary.with_and_without_special(ways.tokenizer, way, prompts.words)
+    counts = vocabulary.with_and_without_special(ways.tokenizer, prompts.words)
     for special, wanted in zip((True, False), counts, strict=True):
         response = (
             ways.ask.chat(prompts.words, max_tokens=1, add_special_tokens=special)
