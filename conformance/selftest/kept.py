@@ -41,7 +41,7 @@ def kept() -> tuple[Kept, ...]:
 def sorted_out(ids: Iterable[str]) -> tuple[dict[Kept, list[str]], list[str]]:
     """Requirements by the first reason that speaks of them, and those without any."""
     found: dict[Kept, list[str]] = {each: [] for each in kept()}
-    without = []
+    without: list[str] = []
     for id in ids:
         reason = next((each for each in found if each.speaks_of(id)), None)
         (without if reason is None else found[reason]).append(id)

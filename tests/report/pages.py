@@ -1,4 +1,4 @@
-"""Whole reports of runs that were made up, as files that a person has read and approved.
+"""Whole reports of runs that were made up, as files: there a change of the reports is seen whole.
 
 `python -m tests.report.pages` writes them anew; what has changed is then read as a diff.
 """

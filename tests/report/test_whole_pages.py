@@ -1,4 +1,4 @@
-"""Reports are what they were when a person last read them, to the letter."""
+"""Reports are what was approved last, to the letter: `python -m tests.report.pages` writes them."""
 
 from __future__ import annotations
 
