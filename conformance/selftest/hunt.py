@@ -36,12 +36,14 @@ class Quarry:
         among: what is measured first, in this order: regular expressions of ids, or of what they
             cover.
         spared: ids that fall without the mutant, too, and so kill nothing.
+        near: nothing is measured but what `among` has.
     """
 
     name: str
     area: str
     among: tuple[str, ...] = ()
     spared: frozenset[str] = frozenset()
+    near: bool = False
 
     def named_by(self, result: Result) -> bool:
         """Whether a result speaks of the area of the fault, and not only of its effect."""
@@ -89,7 +91,7 @@ class _Hunt:
         self._session = session
         if self.only is not None:
             items[:] = [item for item in items if _id(item) in self.only]
-        if self.until is Until.NEAR:
+        if self.until is Until.NEAR or self.quarry.near:
             items[:] = [item for item in items if self._place(item) < len(self.quarry.among)]
         items.sort(key=self._place)
 

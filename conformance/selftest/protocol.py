@@ -27,7 +27,6 @@ QUICK = 6
 AT_ONCE = 8
 """So many mutants are caught before their killers are asked for on the sound server."""
 
-
 STRONGEST = ""
 ROUTES = (STRONGEST, WEAKEST)
 """The server as it is, and as one that shows five alternatives of each generated token."""
@@ -146,11 +145,11 @@ class _Chases:
         self._asking: set[str] = set()
 
     def quarry(self, chase: _Chase) -> Quarry:
-        """How it is hunted: by what has killed it already, where anything has."""
+        """How it is hunted: on the weakest route by what is near, first by what killed before."""
         mutant, before = chase.mutant, chase.strongest
         first = (f"^{re.escape(id)}$" for id in (before.killers if before else ()))
-        fell = frozenset(self._sound[chase.route].fell)
-        return Quarry(mutant.name, mutant.area, (*first, *mutant.among), fell)
+        fell, near = frozenset(self._sound[chase.route].fell), chase.route == WEAKEST
+        return Quarry(mutant.name, mutant.area, (*first, *mutant.among), fell, near)
 
     def until(self, chase: _Chase) -> Until:
         """How far it is hunted; on the weakest route one that kills it is enough."""

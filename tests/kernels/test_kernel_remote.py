@@ -24,14 +24,19 @@ CASE = Case("bfloat16", (20, 5), (3, 1), sinks=True, sliding_window=9)
 
 
 @pytest.fixture(scope="module")
-def started():
-    """Starts a library in another process, once a module; ends all."""
+def started(one_thread):
+    """Starts a library in another process, once a module; ends all.
+
+    Each has one thread, as this process has: torch adds up otherwise with more of them.
+    """
     running = {}
 
     def start(name, **named):
         if name not in running:
             python = Path(sys.executable)
-            running[name] = RemoteKernels(name, python, path=[HERE], load_s=60, **named)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("OMP_NUM_THREADS", "1")
+                running[name] = RemoteKernels(name, python, path=[HERE], load_s=60, **named)
         return Checked(running[name])
 
     yield start

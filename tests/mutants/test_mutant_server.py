@@ -14,8 +14,9 @@ from conformance.api.numerics.gather import KNOWN, gather
 from conformance.compare.production import Production
 from conformance.recording.endpoint import Endpoint
 from conformance.selftest import routes
-from fixtures.mutants.api import STRONG, WEAK, Api, Offers
+from fixtures.mutants.api import Api
 from fixtures.mutants.engine import Engine
+from fixtures.mutants.offers import STRONG, WEAK, Offers
 from fixtures.mutants.server import serving
 from tests.mutants import killing
 

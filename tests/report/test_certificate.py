@@ -28,7 +28,7 @@ from tests.report.samples import certificate, hostile, realistic, result
 OPTIONAL = {
     *("models", "footprints", "numerics"),
     *("route", "requests", "seconds", "left_out", "way", "configuration", "quantised"),
-    "broken",
+    *("broken", "cause"),
     *("production_text", "target_text"),
 }
 """What a certificate, a comparison or a divergence may leave out."""

@@ -54,7 +54,7 @@ def test_a_departure_can_be_acted_on() -> None:
 
 def test_the_numerics_take_a_line_for_each_model_outside() -> None:
     passed = result("numerics/distribution/kl[m]", Level.MUST, Outcome.PASS)
-    lines = printed(certificate([passed], numerics=comparisons()), width=400).splitlines()
+    lines = printed(certificate([passed], numerics=comparisons()), width=600).splitlines()
     at = next(n for n, line in enumerate(lines) if line.startswith("Numerics: 2 of 4 models"))
     assert lines[at + 1].startswith("  ✗ gemma2-softcap  ")
     assert lines[at + 2].startswith("  ✗ mistral-window  Everything is right before position 40")
