@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from conformance.selftest.hunt import Caught, Until
+from conformance.selftest.hunt import Caught, OnBoth, Until
 from conformance.targets.progress import Display
 
 Cells = tuple[str, ...]
@@ -99,7 +99,7 @@ def _protocol() -> Depth:
             yield from hunter.hunted(mutants, workers=how.workers, until=how.until)
 
     def weakest(found: Caught) -> tuple[bool, Caught]:
-        assert isinstance(found, protocol.OnBoth)
+        assert isinstance(found, OnBoth)
         return found.weakest.killed, found.weakest
 
     return Depth(
@@ -118,9 +118,7 @@ def _numerics() -> Depth:
     from fixtures.mutants.numerics.tolerated import AT_THE_LIMIT, TOLERATED
 
     def hunted(names: Sequence[str], how: Hunting) -> Iterator[Caught]:
-        yield from numerics.hunted(
-            names, workers=how.workers, to_the_end=how.until is not Until.KILLED
-        )
+        yield from numerics.hunted(names, workers=how.workers, until=how.until)
 
     def weakest(found: Caught) -> tuple[bool, Caught]:
         assert isinstance(found, numerics.Served)

@@ -76,6 +76,17 @@ class Caught:
         return bool(self.killers)
 
 
+@dataclass
+class OnBoth(Caught):
+    """What a mutant came to on both evidence routes; what `Caught` has is of the strongest.
+
+    Attributes:
+        weakest: the same on the weakest route.
+    """
+
+    weakest: Caught = field(default_factory=lambda: Caught(""))
+
+
 class _Hunt:
     """The pytest plugin of one hunt."""
 
@@ -136,6 +147,7 @@ def hunt(
         options: pytest's, which name the target and the profile.
         parts: folders of the suite.
         only: ids of the requirements that are measured; by default all.
+        until: how far it is hunted.
     """
     began, plugin = time.monotonic(), _Hunt(quarry, only, until)
     catalogue.run_pytest(options, [plugin], parts)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from conformance.compare.production import Production
 from conformance.evidence import Result
 from conformance.outcomes import Outcome
 from conformance.selftest import judged
-from conformance.selftest.hunt import Caught
+from conformance.selftest.hunt import Caught, OnBoth, Until
 from conformance.selftest.routes import CONTINUED, ROUTES, few, known
 from fixtures.mutants import Area, Mutant
 from fixtures.mutants.numerics import NUMERICS
@@ -84,14 +84,8 @@ _LIKE = re.compile(r"as with a fault of ([^:]+):")
 
 
 @dataclass
-class Served(Caught):
-    """What a mutant came to on both routes; what `Caught` has is of the strongest.
-
-    Attributes:
-        weakest: the same on the weakest route.
-    """
-
-    weakest: Caught = field(default_factory=lambda: Caught(""))
+class Served(OnBoth):
+    """What a mutant that is served came to, and where it must show."""
 
     @property
     def seen(self) -> bool:
@@ -120,24 +114,22 @@ def named_by(mutant: Mutant, result: Result) -> bool:
     return names_its_area(mutant, _FIGURES.sub("", result.message))
 
 
-def caught(name: str, *, to_the_end: bool = False) -> Served:
+def caught(name: str, *, until: Until = Until.KILLED) -> Served:
     """What a mutant comes to, in this process."""
     mutant, began = MUTANTS[name], time.monotonic()
     model, loaded = mutant.models[0], mutant.load()
     beside = known(model, few(model, mutant), CONTINUED)
     strongest, weakest = (
-        _on_route(mutant, loaded, beside, route, to_the_end) for route in ("strongest", "weakest")
+        _on_route(mutant, loaded, beside, route, until) for route in ("strongest", "weakest")
     )
     seconds = round(time.monotonic() - began, 1)
     return Served(**{**vars(strongest), "seconds": seconds}, weakest=weakest)
 
 
-def _on_route(
-    mutant: Mutant, loaded: Any, beside: Production, route: str, to_the_end: bool
-) -> Caught:
+def _on_route(mutant: Mutant, loaded: Any, beside: Production, route: str, until: Until) -> Caught:
     """What a mutant comes to on a route; at the weakest no further than where it must show."""
     found, (first, _) = Caught(mutant.name), SEEN_BY.get(mutant.ways, ANYWHERE)
-    early = not to_the_end
+    early = until is Until.KILLED
     offers, name, shown = ROUTES[route]
     folder = fixtures.models.path(beside.model)
     with (
@@ -165,10 +157,12 @@ def _on_route(
     return found
 
 
-def hunted(names: Sequence[str], *, workers: int = 2, to_the_end: bool = False) -> Iterator[Served]:
-    """What each comes to, in this order."""
+def hunted(
+    names: Sequence[str], *, workers: int = 2, until: Until = Until.KILLED
+) -> Iterator[Served]:
+    """What each comes to, in this order. All requirements of the numerics are near."""
     context = multiprocessing.get_context("spawn")  # threads of torch do not outlive a fork
-    tasks = [(name, to_the_end) for name in names]
+    tasks = [(name, until) for name in names]
     with ProcessPoolExecutor(workers, mp_context=context, initializer=prepare) as pool:
         yield from pool.map(_caught, tasks)
 
@@ -184,6 +178,6 @@ def prepare() -> None:
     quiet()
 
 
-def _caught(task: tuple[str, bool]) -> Served:
-    name, to_the_end = task
-    return caught(name, to_the_end=to_the_end)
+def _caught(task: tuple[str, Until]) -> Served:
+    name, until = task
+    return caught(name, until=until)

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 FILE = Path(__file__).with_name("own.toml")
 
@@ -39,15 +40,19 @@ class Own:
     open: str = ""
 
 
+def _written() -> dict[str, Any]:
+    return tomllib.loads(FILE.read_text(encoding="utf-8"))
+
+
 def own() -> Iterator[Own]:
     """The parts, in their order."""
-    for each in tomllib.loads(FILE.read_text(encoding="utf-8"))["part"]:
+    for each in _written()["part"]:
         yield Own(**{**each, "files": tuple(each["files"])})
 
 
 def markdown() -> str:
     """The section."""
-    how = " ".join(tomllib.loads(FILE.read_text(encoding="utf-8"))["how"].split())
+    how = " ".join(_written()["how"].split())
     lines = (
         f"| {each.part} | {each.mutants} | {each.killed} ({each.killed / each.mutants:.1%}) | "
         f"{each.alive}{each.open and f'. Open: {each.open}'} |\n"

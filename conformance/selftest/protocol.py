@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.certify import weights_of
 from conformance.kinds import SERVER
-from conformance.selftest.hunt import Caught, Quarry, Until, hunt
+from conformance.selftest.hunt import Caught, OnBoth, Quarry, Until, hunt
 from conformance.targets import recipes
 from conformance.targets.progress import Progress, quiet
 from conformance.targets.server import started
@@ -30,13 +30,6 @@ AT_ONCE = 8
 STRONGEST = ""
 ROUTES = (STRONGEST, WEAKEST)
 """The server as it is, and as one that shows five alternatives of each generated token."""
-
-
-@dataclass
-class OnBoth(Caught):
-    """What a mutant came to on both routes; what `Caught` has is of the strongest."""
-
-    weakest: Caught = field(default_factory=lambda: Caught(""))
 
 
 @contextmanager
