@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -22,13 +21,9 @@ for ignored in (signal.SIGINT, signal.SIGHUP):
         )
 
 
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """torch on one thread: several workers share the machine, and threads that wait for each other
-    are slow."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def pytest_configure(config: pytest.Config) -> None:
+    """One thread each for torch and NumPy where several workers share the machine: threads that
+    wait for each other are slow."""
+    if getattr(config.option, "numprocesses", None):
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(name, "1")

@@ -23,6 +23,8 @@ from fixtures.models.cache import cache_root, locked
 from fixtures.models.program import FOREIGN, finished
 
 _MARKER = "maccord-environment.json"
+_WITHOUT = (*FOREIGN, "PYTHONDONTWRITEBYTECODE")
+"""Variables that a backend is not to have; the last would let each start compile all it imports."""
 _LIST_VERSIONS = """
 import importlib.metadata as metadata, json
 print(json.dumps({d.name: d.version for d in metadata.distributions() if d.name}))
@@ -107,7 +109,7 @@ def backend_version(recipe: Recipe, python: Path) -> str | None:
 
 def clean_environment(python: Path) -> dict[str, str]:
     """This process' environment as an activated environment of `python` would have it."""
-    inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    inherited = {name: value for name, value in os.environ.items() if name not in _WITHOUT}
     path = f"{python.parent}{os.pathsep}{inherited.get('PATH', os.defpath)}"
     return {**inherited, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
@@ -139,7 +141,9 @@ def _managed(recipe: Recipe, progress: Progress) -> Path:
         env = clean_environment(python)
         pip = [str(python), "-m", "pip", "--no-input", "--disable-pip-version-check"]
         requirements = list(recipe.install.requirements)
-        _run(recipe, [*pip, "install", "--progress-bar", "off", *requirements], env, progress)
+        # What is imported is compiled when it first is; all of it would take a minute.
+        install = [*pip, "install", "--no-compile", "--progress-bar", "off"]
+        _run(recipe, [*install, *requirements], env, progress)
         if recipe.install.remove:
             _run(recipe, [*pip, "uninstall", "--yes", *recipe.install.remove], env, progress)
         marker = {"requirements": requirements, "versions": installed_versions(python)}

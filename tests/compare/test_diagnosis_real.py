@@ -199,9 +199,6 @@ def compared(model: str, found: Mapping[str, Recorded], shown: int | None) -> Pa
     return compare(production.load(model), few)
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_told_as_what_it_is(name: str) -> None:
     fault = FAULTS[name]

@@ -31,8 +31,15 @@ class Ended:
         return {result["id"]: result["outcome"] for result in self.certificate["results"]}
 
 
-def command(report: Path, *arguments: object) -> list[str]:
+def command(report: Path, *arguments: object, workers: int | None = 1) -> list[str]:
+    """The words of `maccord certify`.
+
+    Args:
+        workers: requests in flight at once, None for the command's own default. Each is a process
+            with two seconds of imports, which most tests have no use for.
+    """
     words = [sys.executable, "-m", "conformance", "certify", "--report", report, *arguments]
+    words += [] if workers is None else ["-n", workers]
     return [str(word) for word in words]
 
 
@@ -42,11 +49,17 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, **variables}
 
 
-def certify(report: Path, *arguments: object, timeout_s: float = 120, **variables: str) -> Ended:
-    """Run `maccord certify` to its end."""
+def certify(
+    report: Path,
+    *arguments: object,
+    workers: int | None = 1,
+    timeout_s: float = 120,
+    **variables: str,
+) -> Ended:
+    """Run `maccord certify` to its end; see `command`."""
     began = time.monotonic()
     done = subprocess.run(
-        command(report, *arguments),
+        command(report, *arguments, workers=workers),
         capture_output=True,
         text=True,
         timeout=timeout_s,

@@ -23,9 +23,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """A whole run against a server that is right, with an API key."""
     with MisbehavingServer(api_key=KEY) as server:
         folder = tmp_path_factory.mktemp("good")
-        return certify(
-            folder, "--base-url", server.base_url, "--api-key-env", "THE_KEY", THE_KEY=KEY
-        )
+        key = ("--api-key-env", "THE_KEY")
+        return certify(folder, "--base-url", server.base_url, *key, workers=None, THE_KEY=KEY)
 
 
 def departures(ended: Ended) -> dict[str, str]:
@@ -114,7 +113,7 @@ def test_a_server_that_is_lost_midway(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["invalid-json", "invalid-utf8", "resets-midway", "endless-body"])
 def test_answers_that_are_none_are_failures_of_the_server(tmp_path: Path, mode: str) -> None:
     with MisbehavingServer(mode, only="chat") as server:
-        ended = certify(tmp_path, "--base-url", server.base_url, "-n", 2)
+        ended = certify(tmp_path, "--base-url", server.base_url, workers=2)
     counts = ended.certificate["verdict"]["counts"]
     assert ended.code == 1, ended.out
     assert counts["ERROR"] == 0

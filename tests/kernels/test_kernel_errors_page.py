@@ -13,8 +13,6 @@ from conformance.targets.kernels import Checked
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "benchmarks" / "kernel_errors.py"
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def program():

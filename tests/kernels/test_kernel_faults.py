@@ -22,8 +22,6 @@ from conformance.kernels.cases import (
 from conformance.outcomes import Absent, Failed
 from conformance.targets.kernels import Checked
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CASES = dict(of_features())
 SHAPES = dict(of_shapes())
 PARTITIONS = dict(of_partitions())

@@ -18,8 +18,6 @@ from fixtures.models.cache import FixtureError
 
 EVERY = CASES | LATENTS
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 ATOL = 1e-13
 """Float64 rounds at 1e-16, and values are a few units; PyTorch's sums have another order."""
 

@@ -18,8 +18,6 @@ from conformance.targets.kernels import Checked
 from fixtures.kernels.cases import Case
 from fixtures.kernels.expected import of_case
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 TOO_WIDE = 8
 """A bound that is this many times the largest error seen lets wrong answers pass."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+import torch
 
 from conformance.kernels import test_copy_blocks as copying
 from conformance.kernels import test_paged_attention_memory as memory
@@ -24,12 +25,13 @@ CASE = Case("bfloat16", (20, 5), (3, 1), sinks=True, sliding_window=9)
 
 
 @pytest.fixture(scope="module")
-def started(one_thread):
+def started():
     """Starts a library in another process, once a module; ends all.
 
-    Each has one thread, as this process has: torch adds up otherwise with more of them.
+    Each has one thread, and so has this process: torch adds up otherwise with more of them.
     """
-    running = {}
+    running, threads = {}, torch.get_num_threads()
+    torch.set_num_threads(1)
 
     def start(name, **named):
         if name not in running:
@@ -40,6 +42,7 @@ def started(one_thread):
         return Checked(running[name])
 
     yield start
+    torch.set_num_threads(threads)
     for library in running.values():
         library.close()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conformance.kernels.test_copy_blocks import (
     test_copies_in_views,
     test_copies_of_8_bits,
@@ -53,8 +51,6 @@ from conformance.kernels.test_reshape_and_cache import (
     test_slots,
     test_strided,
 )
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 # Collected from here, they take the `library` of this folder.
 __all__ = [

@@ -18,8 +18,6 @@ from conformance.targets.errors import TargetError
 from conformance.targets.kernels import load
 from fixtures.kernels.cases import Case
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 FOLDER = Path(__file__).parent / "third_party"
 CASES = dict(of_features())
 MIXED = Case("float16", (33, 5, 100), (4, 1, 9), num_heads=4, num_kv_heads=2)

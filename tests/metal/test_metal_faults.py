@@ -1,7 +1,7 @@
 """The kernels pass what their faults fail: each text is planted where it says, by hand and by rule.
 
-Those by hand are hunted here, among the requirements that are nearest to them; all of them, and in
-all requirements, by `maccord selftest --depth kernels`.
+Those by hand are hunted here at night, among the requirements that are nearest to them; some of
+all at each push, and all in all requirements, by `maccord selftest --depth kernels`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from conformance.selftest import kernels
 from conformance.selftest.hunt import Caught, Quarry, Until, hunt
 from fixtures.mutants.kernels import KernelMutant, by_rule
 from fixtures.mutants.kernels.by_hand import BY_HAND
+from tests.nightly import NIGHTLY
 
 SOURCES = {path.name: path.read_text() for path in kernels.sources().glob("*.[mh]*")}
 MUTANTS = kernels.mutants()
@@ -66,6 +67,7 @@ def hunted(mutant: KernelMutant) -> Caught:
     return found
 
 
+@NIGHTLY
 @pytest.mark.parametrize(
     "name",
     [

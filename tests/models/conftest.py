@@ -17,7 +17,7 @@ def matrix_cache(tmp_path_factory):
 
 
 @pytest.fixture
-def matrix(matrix_cache, monkeypatch, one_thread):
+def matrix(matrix_cache, monkeypatch):
     """Gives the folder of a checkpoint by name, held against its pinned sha256."""
     monkeypatch.setenv("MACCORD_CACHE", str(matrix_cache))
 

@@ -20,7 +20,7 @@ def exported(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def read_back(one_thread, exported):
+def read_back(exported):
     auto = AutoModelForCausalLM
     return auto.from_pretrained(exported, gguf_file="scripted.gguf", dtype=torch.float32).eval()
 

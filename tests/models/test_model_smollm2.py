@@ -10,6 +10,7 @@ import pytest
 import fixtures.models
 from fixtures.models import smollm2
 from fixtures.models.cache import FixtureError
+from tests.nightly import NIGHTLY
 
 
 @pytest.fixture
@@ -18,6 +19,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path
 
 
+@NIGHTLY
 def test_builds_the_pinned_files(cache, capfd, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     stages = []

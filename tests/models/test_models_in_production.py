@@ -11,6 +11,7 @@ from fixtures.models.matrix.architectures import BY_NAME
 from fixtures.snapshots import bands, noise
 from fixtures.snapshots.configurations import ANCHOR, DEFAULT
 from fixtures.snapshots.scoring import of_model
+from tests.nightly import NIGHTLY
 
 CUDA = snapshots.FOLDER / "cuda"
 
@@ -40,7 +41,10 @@ def outside(figures, band):
     }
 
 
-@pytest.mark.parametrize("model", [*sorted(BY_NAME), "scripted", "SmolLM2-135M-Instruct"])
+SMOLLM2 = pytest.param("SmolLM2-135M-Instruct", marks=NIGHTLY)
+
+
+@pytest.mark.parametrize("model", [*sorted(BY_NAME), "scripted", SMOLLM2])
 def test_transformers_in_float32_is_within_the_band(model, matrix):
     folder = matrix(model) if model in BY_NAME else fixtures.models.path(model)
     snapshot = snapshots.load(CUDA / model / anchored(model), model=folder)

@@ -20,7 +20,6 @@ def ours(call: Call) -> np.ndarray:
     return paged_attention(call.query, call.key_cache, call.value_cache, **call.named)
 
 
-@pytest.mark.usefixtures("one_thread")
 @given(cases(head_sizes=(8, 16), longest=40))
 def test_any_case_is_what_torch_computes(case):
     np.testing.assert_allclose(ours(case.call()), attention(case.call()), rtol=0, atol=1e-12)

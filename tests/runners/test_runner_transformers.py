@@ -21,9 +21,6 @@ MODELS = ("llama-gqa", "mistral-window", "gemma2-softcap")
 PROMPTS = ("short", "specials", "window+1", "block-33")
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 @pytest.fixture(scope="module")
 def runner():
     """Gives a model's runner in float32, loaded once."""

@@ -260,5 +260,5 @@ def test_stream_begun(ask: Ask, prompts: Prompts) -> None:
     However busy the machine, an answer that is complete when it begins to come was held back.
     """
     body = ask.chat_body(prompts.long, max_tokens=prompts.long_tokens, stream=True)
-    streams.long_enough(ask.chat_stream(prompts.long, max_tokens=prompts.long_tokens))
-    streams.begins_before_it_ends(ask.client, body)
+    whole = streams.long_enough(ask.chat_stream(prompts.long, max_tokens=prompts.long_tokens))
+    streams.begins_before_it_ends(ask.client, body, len(whole.payloads))
