@@ -113,7 +113,7 @@ def test_a_server_that_is_lost_midway(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["invalid-json", "invalid-utf8", "resets-midway", "endless-body"])
 def test_answers_that_are_none_are_failures_of_the_server(tmp_path: Path, mode: str) -> None:
     with MisbehavingServer(mode, only="chat") as server:
-        ended = certify(tmp_path, "--base-url", server.base_url, workers=2)
+        ended = certify(tmp_path, "--base-url", server.base_url)
     counts = ended.certificate["verdict"]["counts"]
     assert ended.code == 1, ended.out
     assert counts["ERROR"] == 0
