@@ -34,6 +34,9 @@ CACHES: Mapping[str, Mapping[str, Any]] = {
 }
 """Kinds of caches, for what holds of each."""
 
+FULL_TABLE: Mapping[str, Any] = {"seq_lens": (9, 64), "query_lens": (1, 1)}
+"""The last sequence ends with its last block, and the table with that."""
+
 FEATURES: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
     "decode": {"query_lens": (1, 1, 1, 1)},
@@ -63,6 +66,7 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
         "num_heads": 8,
         "num_kv_heads": 1,
     },
+    "full-table": FULL_TABLE,
     "fp8": {"num_kv_heads": 2, **FP8},
     "int8": {"num_kv_heads": 2, **INT8},
     "fp8-everything": {**EVERYTHING, **FP8},
@@ -84,6 +88,7 @@ LATENTS: Mapping[str, Mapping[str, Any]] = {
     "one-token": {"seq_lens": (1,), "query_lens": (1,)},
     "empty-rows": {"seq_lens": (0, 20, 17, 0), "query_lens": (0, 1, 0, 0)},
     "long-and-short": {"seq_lens": (1, 8192, 1), "query_lens": (1, 1, 1), "num_heads": 2},
+    "full-table": FULL_TABLE,
 }
 LATENT_SIZES = ((512, 64), (256, 32), (128, 64), (64, 16))
 """Of latent and rope; the first is that of DeepSeek-V2, V3 and Kimi K2."""
@@ -115,6 +120,7 @@ def of_partitions() -> Iterator[tuple[str, Case]]:
                 "sinks": {"sinks": True, "num_heads": 6, "head_size": 80},
                 "window": {"sliding_window": size + 1},  # some parts are not seen at all
                 "everything": {**EVERYTHING, "sliding_window": size - 1},
+                "full-table": {"seq_lens": (9, 2 * size), "query_lens": (1, 1)},
             }
             for name, changed in settings.items():
                 yield f"{size}-{name}-{dtype}", replace(plain, dtype=dtype, **changed)

@@ -6,12 +6,14 @@ from typing import Literal
 
 CHECKS = ("bounds", "races", "uninitialized")
 
-# The instrumentation is ThreadSanitizer's, but the functions it calls are the checker's own
-# (runtime/instrumentation.cpp), hence its library is not linked. The optimisations that are
+# The instrumentation is ThreadSanitizer's, and for arrays of known length, which a thread may keep
+# in registers, UndefinedBehaviorSanitizer's. But the functions they call are the checker's own
+# (runtime/instrumentation.cpp), hence their libraries are not linked. The optimisations that are
 # turned off would join or drop accesses that the checker is to see: vector loads, loops made into
 # memset and memcpy, and loops cut short because an index beyond the array can not be meant.
 CHECK_FLAGS = (
     "-fsanitize=thread",
+    "-fsanitize=bounds-strict",  # also of the last array of a struct
     "--param=tsan-instrument-func-entry-exit=0",
     "-fno-tree-vectorize",
     "-fno-tree-loop-distribute-patterns",
@@ -22,6 +24,8 @@ CHECK_FLAGS = (
 )
 _CLANG_CHECK_FLAGS = (
     "-fsanitize=thread",
+    "-fsanitize=array-bounds",
+    "-fsanitize-recover=array-bounds",
     "-mllvm",
     "-tsan-instrument-func-entry-exit=0",
     "-mllvm",

@@ -46,11 +46,12 @@ class Place:
 class Finding:
     """One fault of a kernel, at its first occurrence.
 
-    `kind` is one of "out-of-bounds read", "out-of-bounds write", "write to read-only memory",
-    "race", "race between threadgroups", "uninitialized read", "uninitialized thread memory",
+    `kind` is one of "out-of-bounds read", "out-of-bounds write", "out-of-bounds index" (of an
+    array whose length its type tells), "write to read-only memory", "race",
+    "race between threadgroups", "uninitialized read", "uninitialized thread memory",
     "divergent barrier" and "inactive lane". `where` is `buffer[index]`, the index in elements of
-    the array that is bound, and empty for barriers and simd functions. `other` is the
-    earlier access of a race.
+    the array that is bound, and empty for barriers, simd functions and arrays of a thread. `other`
+    is the earlier access of a race.
     """
 
     kind: str

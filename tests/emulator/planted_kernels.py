@@ -27,7 +27,12 @@ DTYPES = {"float": np.float32, "half": np.float16, "uchar": np.uint8, "uint": np
 ALL_CHECKS = "bounds,races,uninitialized"
 
 _MARK = re.compile(r"// finds: (?P<kind>[^\[\n]*?)(?: (?P<where>\w+(?:\[-?\d+\])?))?$")
-_WITHOUT_WHERE = {"divergent barrier", "inactive lane", "uninitialized thread memory"}
+_WITHOUT_WHERE = {
+    "divergent barrier",
+    "inactive lane",
+    "out-of-bounds index",
+    "uninitialized thread memory",
+}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -114,6 +115,8 @@ extern __thread Worker* worker __attribute__((tls_model("initial-exec")));
 
 void report_out_of_bounds(const Region* region, std::uintptr_t address, std::size_t size,
                           bool write, std::uintptr_t pc);
+// `array` is its type, as the source has it.
+void report_index(int64_t index, const std::string& array, std::uintptr_t pc);
 void report_read_only(const Region& region, std::uintptr_t address, std::size_t size,
                       std::uintptr_t pc);
 void report_uninitialized(const Region& region, std::uintptr_t address, std::size_t size,

@@ -1,7 +1,9 @@
 // What the compiler calls before each access to memory in a kernel that is built with
-// -fsanitize=thread. The names are those of ThreadSanitizer's interface; its library is not used.
+// -fsanitize=thread, and where an index is none of its array with -fsanitize=bounds. The names are
+// those of the sanitizers' interfaces; their libraries are not used.
 
 #include <cstring>
+#include <string>
 
 #include "access.hpp"
 
@@ -9,10 +11,42 @@ using metal_emulator::checker::any_access;
 using metal_emulator::checker::atomic;
 using metal_emulator::checker::plain;
 using metal_emulator::checker::plain_access;
+using metal_emulator::checker::report_index;
 
 #define CALLER reinterpret_cast<std::uintptr_t>(__builtin_return_address(0))
 
+namespace {
+
+// What compilers tell of a type, and of an index (compiler-rt: ubsan_value.h, ubsan_handlers.h).
+struct Type {
+  uint16_t kind;  // 0 for an integer
+  uint16_t info;  // of an integer: whether it is signed, and above that the logarithm of its bits
+  char name[1];   // as many as it has: "'float [4]'"
+};
+struct BeyondArray {
+  struct {
+    const char* file;
+    uint32_t line, column;
+  } place;
+  const Type &array, &index;
+};
+
+// An integer as it is handed over: itself, extended by zeros; none is wider than a pointer.
+int64_t value_of(const Type& type, std::uintptr_t handed) {
+  const uint32_t bits = 1u << (type.info >> 1);
+  if (!(type.info & 1) || bits >= 64) return static_cast<int64_t>(handed);
+  const uint32_t unused = 64 - bits;
+  return static_cast<int64_t>(static_cast<uint64_t>(handed) << unused) >> unused;
+}
+
+}  // namespace
+
 extern "C" {
+
+void __ubsan_handle_out_of_bounds(const BeyondArray* what, std::uintptr_t index) {
+  const std::string array = what->array.name;
+  report_index(value_of(what->index, index), array.substr(1, array.size() - 2), CALLER);
+}
 
 void __tsan_init() {}
 void __tsan_func_entry(void*) {}

@@ -101,6 +101,12 @@ void report_out_of_bounds(const Region* region, std::uintptr_t address, std::siz
   add({kind, pc, 0, region}, detail, region, address, size, nullptr);
 }
 
+void report_index(int64_t index, const std::string& array, std::uintptr_t pc) {
+  if (worker == nullptr || !state.bounds) return;
+  add({"out-of-bounds index", pc, 0, nullptr}, std::to_string(index) + " in a " + array, nullptr, 0,
+      0, nullptr);
+}
+
 void report_read_only(const Region& region, std::uintptr_t address, std::size_t size,
                       std::uintptr_t pc) {
   if (!state.bounds) return;
