@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from conformance.judging import judge_call
 from conformance.kinds import Kind, is_of_tasks, kind_of
 from conformance.known_failures import KnownFailuresError
 from conformance.options import Options
-from conformance.outcomes import Inconclusive, Outcome, SuiteError, counts_against
+from conformance.outcomes import Inconclusive, Judgement, Outcome, SuiteError, counts_against
 from conformance.recovery import Recovery
 from conformance.requirements import PER_MODEL, PROFILES, Requirement, of_model, requirement_of
 from conformance.run import Planned
@@ -284,8 +285,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
     stated, state = _stated(item), item.config.stash.get(_worker, None)
+    judged = stated and call.excinfo and isinstance(call.excinfo.value, Judgement)
+    with _plainest_traceback(item.config) if judged else nullcontext():
+        report = yield
     if stated is None or state is None:
         return report
     if call.when == "call" or (call.when == "setup" and call.excinfo is not None):
@@ -307,6 +310,17 @@ def _result(
     if lost:
         state.folder.set_lost(lost)
     return state.known_failures.apply(result) if state.known_failures else result
+
+
+@contextmanager
+def _plainest_traceback(config: pytest.Config) -> Iterator[None]:
+    """pytest parses a whole module for the traceback of one failure; nobody sees a judgement's."""
+    had = config.getoption("tbstyle", "auto")
+    config.option.tbstyle = "native"
+    try:
+        yield
+    finally:
+        config.option.tbstyle = had
 
 
 def _show(report: pytest.TestReport, result: Result, item: pytest.Item) -> None:

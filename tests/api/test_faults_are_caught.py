@@ -29,6 +29,7 @@ CHAT, LEGACY = "api/chat/stream", "api/completions/stream"
 
 NARROW = {
     "buffered": {f"{CHAT}-begun": "SILENT", f"{CHAT}-incremental": "SILENT"},
+    "half-buffered": {f"{CHAT}-begun": "SILENT"},
     "no-usage-chunk": {
         f"{CHAT}-usage": "SILENT",
         f"{CHAT}-usage-counts": "SILENT",

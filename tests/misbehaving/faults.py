@@ -218,7 +218,14 @@ def echoes_key(reply: Reply, handler: _Handler) -> Reply:
 @fault("reply")
 def buffered(reply: Reply, handler: _Handler) -> Reply:
     """A stream is sent when it is complete."""
-    reply.buffered = True
+    reply.held = 1.0
+    return reply
+
+
+@fault("reply")
+def half_buffered(reply: Reply, handler: _Handler) -> Reply:
+    """The larger part of a stream is sent when it is complete, and the rest as it comes."""
+    reply.held = 0.7
     return reply
 
 

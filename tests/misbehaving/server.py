@@ -29,13 +29,14 @@ ROUTES = {
 
 @dataclass
 class Reply:
-    """What is about to be sent: a body, or the events of a stream."""
+    """What is about to be sent: a body, or the events of a stream, and the share of them that is
+    held back and sent at once."""
 
     status: int
     body: bytes = b""
     events: list[bytes] | None = None
     kind: str = "application/json"
-    buffered: bool = False
+    held: float = 0.0
 
 
 class MisbehavingServer:
@@ -220,11 +221,11 @@ class _Handler(BaseHTTPRequestHandler):
     def send_events(self, reply: Reply) -> None:
         self.send_head(reply, ("Transfer-Encoding", "chunked"))
         events = reply.events or []
-        if reply.buffered:
-            self.pause(TOKEN_S * len(events))
-        for event in events:
+        held = int(reply.held * len(events))
+        self.pause(TOKEN_S * held)
+        for number, event in enumerate(events, 1):
             self.send_chunk(event)
-            if not reply.buffered:
+            if number > held:
                 self.pause(TOKEN_S)
         self.wfile.write(b"0\r\n\r\n")
 
