@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM
 import fixtures.models
 from fixtures.models.scripted import describe, measure
 from fixtures.models.scripted.examples import Example, all_examples
+from tests.nightly import NIGHTLY
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SCRIPTS = describe.load()["scripts"]
@@ -37,7 +38,7 @@ def exact(folder):
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
-@pytest.mark.parametrize("longest", [64, 200, 1000])
+@pytest.mark.parametrize("longest", [64, 200, pytest.param(1000, marks=NIGHTLY)])
 def test_greedy_text_is_the_script(model, longest):
     """Answers of similar length in one batch, padded on the left as a server would."""
     shorter = {1000: 200, 200: 64, 64: 0}[longest]
