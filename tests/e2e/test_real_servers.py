@@ -48,9 +48,16 @@ ELSE_ON_SCRIPTED = {
 """What of mlx-lm.toml is otherwise with the scripted model: None where the requirement holds."""
 
 
-def test_the_first_command_ends_certified(tmp_path: Path) -> None:
-    """With no option: the reference, serving SmolLM2, and nothing departs."""
-    ended = certify(tmp_path, workers=None, timeout_s=TIME_LIMIT_S)
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="first-command", marks=NIGHTLY),
+        pytest.param(("--model", "scripted"), id="scripted"),
+    ],
+)
+def test_the_reference_is_certified(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Nothing departs; without an option it serves SmolLM2, as the README's first command does."""
+    ended = certify(tmp_path, *options, workers=None, timeout_s=TIME_LIMIT_S)
     nothing_departs(ended)
     assert ended.certificate["target"]["backend"] == "reference"
 
