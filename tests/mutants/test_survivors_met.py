@@ -2,12 +2,14 @@
 
 from conformance.catalogue import known_ids
 from conformance.selftest import met
-from fixtures.mutants.protocol import PROTOCOL
+from conformance.selftest.depths import DEPTHS
 
 
 def test_what_is_written_of_survivors_is_of_mutants_and_requirements():
     written = list(met.met())
-    assert {each.mutant for each in written} <= {mutant.name for mutant in PROTOCOL}
+    assert {each.mutant for each in written} <= {
+        name for depth in DEPTHS.values() for name in depth.mutants
+    }
     assert {id for each in written for id in each.by} <= known_ids()
     assert all(each.why and each.done and each.by for each in written)
 
