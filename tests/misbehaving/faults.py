@@ -225,7 +225,7 @@ def buffered(reply: Reply, handler: _Handler) -> Reply:
 @fault("reply")
 def half_buffered(reply: Reply, handler: _Handler) -> Reply:
     """The larger part of a stream is sent when it is complete, and the rest as it comes."""
-    reply.held = 0.7
+    reply.held = 0.6
     return reply
 
 
