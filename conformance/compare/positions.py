@@ -43,7 +43,7 @@ def onset(found: Rows) -> str | None:
     before = (found.positions >= begin - near) & (found.positions < begin)
     after = (found.positions >= begin) & (found.positions < begin + near)
     early = (found.positions > 0) & (found.positions < begin // 2)
-    if not (before.any() and after.any() and early.any()):
+    if not (before.any() and early.any()):
         return None
     middle = [float(np.median(found.times[rows])) for rows in (early, before, after)]
     if middle[1] > 2.5 * max(middle[0], 1.0) or middle[2] < 10 * max(middle[1], 1.0):
@@ -88,7 +88,7 @@ def drift(found: Rows) -> str | None:
     # What is below the usual is noise of another size, and no growth from it is one.
     times = np.maximum(found.times, 1.0)
     middle = [float(np.median(times[rows])) for rows in (early, soon, later, last)]
-    if middle[2] < max(5, 10 * middle[0]) or middle[3] < max(5, middle[2] / 2):
+    if middle[2] < 10 * middle[0] or middle[3] < middle[2] / 2:
         return None
     # It grows all the way: what begins at a block or a window is no drift.
     if middle[1] < 1.5 * middle[0] or middle[2] < 1.5 * middle[1] or found.share_wrong(last) < 0.15:
@@ -139,8 +139,8 @@ def parts_at(found: Rows, rows: Mask) -> int:
     """The position that best parts right rows before from wrong ones after."""
     positions = np.unique(found.positions[rows])
     order = np.searchsorted(positions, found.positions[rows])
-    wrong = np.bincount(order, weights=found.wrong[rows], minlength=len(positions))
-    right = np.bincount(order, weights=~found.wrong[rows], minlength=len(positions))
+    wrong = np.bincount(order, weights=found.wrong[rows])
+    right = np.bincount(order, weights=~found.wrong[rows])
     mistaken = np.concatenate([[0], np.cumsum(wrong)]) + np.concatenate(
         [np.cumsum(right[::-1])[::-1], [0]]
     )
@@ -154,7 +154,7 @@ def _boundary(found: Rows, begin: int) -> str:
     The first rows beyond a boundary miss little and may still look right, and between positions
     that were compared it may lie anywhere.
     """
-    last = int(found.positions[found.positions < begin].max(initial=0))
+    last = int(found.positions[found.positions < begin].max())
     fit = range(begin, min(last, begin - 3) - 1, -1)
     for size in (1 << begin.bit_length() - 1, begin // 16 * 16):
         if size in fit:

@@ -1,0 +1,54 @@
+"""Rows that were made by hand: differences of which every number is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from conformance.compare.rows import Rows
+
+USUAL = 2.0**-10
+"""Production's own difference, in nats: a power of two, so that times of it are exact."""
+
+LIMIT = 4.0
+"""The largest difference that is not wrong, in times of the usual one."""
+
+Part = tuple[int | Iterable[int], float | Sequence[float]]
+"""Positions, and how far each row there is off, in times of the usual difference."""
+
+
+def rows_of(
+    *parts: Part,
+    names: Sequence[str] | None = None,
+    usual: float = USUAL,
+    limit: float = LIMIT,
+    window: int | None = None,
+) -> Rows:
+    """Rows at these positions, one for each that is listed, of one prompt if none are named."""
+    places, times = [], []
+    for where, size in parts:
+        each = [where] if isinstance(where, int) else list(where)
+        places += each
+        times += [size] * len(each) if isinstance(size, int | float) else list(size)
+    count = len(places)
+    return Rows(
+        production={},
+        target={},
+        names=np.array(["p"] * count if names is None else names, dtype=np.str_),
+        positions=np.array(places, dtype=np.int32),
+        kl=np.array(times, dtype=np.float64) * usual,
+        usual=np.full(count, usual),
+        limit=np.full(count, limit * usual),
+        window=window,
+    )
+
+
+def octave(*times: float, rows: int = 3) -> Rows:
+    """So many rows at the first position of each octave: 0, 1, 2, 4, 8 and so on."""
+    return rows_of(*parts_of(*times, rows=rows))
+
+
+def parts_of(*times: float, rows: int = 3) -> list[Part]:
+    begins = [0, *(1 << n for n in range(len(times) - 1))]
+    return [([begin] * rows, size) for begin, size in zip(begins, times, strict=True)]
