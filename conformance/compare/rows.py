@@ -237,7 +237,7 @@ def _same_favourite(production: Recorded, target: Recorded) -> Mask:
     """Per row, whether a token is among the favourites of both, `[N]`."""
     favourites = np.where(_first(production), production.top_ids, -1)
     others = np.where(_first(target), target.top_ids, -2)
-    width = int(max(_first(production).sum(1).max(), _first(target).sum(1).max(), 1))
+    width = max(_first(production).sum(1).max(), _first(target).sum(1).max())
     return np.asarray((favourites[:, :width, None] == others[:, None, :width]).any((1, 2)))
 
 
@@ -251,8 +251,7 @@ def _alike(production: Recorded, target: Recorded) -> Floats:
     Pairs that either has equal say nothing against each other, nor do pairs of which the target
     shows neither; a token that it does not show comes after all that it shows.
     """
-    k = min(RANKED, production.top_ids.shape[1], target.top_ids.shape[1])
-    top = noise.truncated(production, k)
+    top = noise.truncated(production, min(RANKED, target.top_ids.shape[1]))
     p, q, shared = noise.aligned(top, target)
     q = np.where(shared, q, -np.inf)
     told = shared[:, :, None] | shared[:, None, :]

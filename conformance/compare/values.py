@@ -23,13 +23,13 @@ FEW = 8
 
 def one_row_for_all(found: Rows) -> str | None:
     """The target's rows of a prompt are all the same, production's are not."""
-    same: list[Mask] = []
+    same = []
     for name, row in found.target.items():
         last = np.full(len(row.positions), row.positions[-1])
         expected = found.production[name]
         differs = noise.kl(noise.at(expected, last), expected) > found.limit[found.names == name]
         same.append((_equal(noise.at(row, last), row) & differs)[:-1])
-    alike = np.concatenate(same) if same else np.zeros(0, dtype=bool)
+    alike = np.concatenate(same)
     if alike.sum() < EVIDENCE or alike.mean() < 0.7:
         return None
     return (
@@ -41,7 +41,7 @@ def one_row_for_all(found: Rows) -> str | None:
 def shifted(found: Rows) -> str | None:
     """The target's rows are production's of the position before or after."""
     for step, which in ((1, "the next position"), (-1, "the position before")):
-        hit: list[Mask] = []
+        hit = [np.zeros(0, dtype=bool)]
         for name, row in found.target.items():
             here = found.names == name
             there = np.isin(row.positions + step, row.positions) & found.wrong[here]
@@ -49,7 +49,7 @@ def shifted(found: Rows) -> str | None:
                 moved = noise.at(found.production[name], row.positions[there] + step)
                 apart = noise.kl(moved, noise.at(row, row.positions[there]))
                 hit.append(apart <= found.limit[here][there])
-        hits = np.concatenate(hit) if hit else np.zeros(0, dtype=bool)
+        hits = np.concatenate(hit)
         if len(hits) >= EVIDENCE and hits.mean() >= 0.9:
             return f"each position has the distribution of {which}: the rows are off by one"
     return None
@@ -59,8 +59,7 @@ def steeper(found: Rows) -> str | None:
     """Log probabilities are production's times a factor."""
     p, q = found.logprobs
     apart = _centred(p, q), _centred(q, q)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slopes = np.nansum(apart[0] * apart[1], axis=1) / np.nansum(apart[0] ** 2, axis=1)
+    slopes = np.nansum(apart[0] * apart[1], axis=1) / np.nansum(apart[0] ** 2, axis=1)
     slopes = slopes[found.wrong & (np.isfinite(q).sum(1) >= 3)]
     if len(slopes) < EVIDENCE:
         return None
@@ -90,7 +89,7 @@ def soft_cap(found: Rows) -> str | None:
     """
     p, q = found.logprobs
     total = [row.logsumexp for row in found.production.values()]
-    if not total or not np.any(np.concatenate(total)):
+    if not np.any(np.concatenate(total)):
         return None
     logits = p + np.concatenate(total)[:, None]
     largest = float(np.abs(np.where(np.isfinite(q), logits, 0.0)).max())
@@ -120,12 +119,14 @@ def few_tokens(found: Rows) -> str | None:
     p, q = found.logprobs
     floor = np.nanmin(q, axis=1, keepdims=True)
     # A token that is not shown is less likely than all that are.
-    apart = np.where(np.isfinite(q), q - p, np.minimum(floor - p, 0.0))
+    apart = np.where(np.isfinite(q), q - p, floor - p)
     apart -= np.nanmedian(np.where(np.isfinite(q), apart, np.nan), axis=1, keepdims=True)
     told = np.isfinite(q) | (p > floor)
     ids = np.concatenate([row.top_ids[:, : p.shape[1]] for row in found.production.values()])
-    least = max(10 * float(np.median(np.abs(apart[told]))), 0.05) if told.any() else np.inf
-    order = np.argsort(ids[told], kind="stable")
+    if not told.any():
+        return None
+    least = max(10 * float(np.median(np.abs(apart[told]))), 0.05)
+    order = np.argsort(ids[told])
     tokens, begins = np.unique(ids[told][order], return_index=True)
     shifts = {
         int(token): float(np.median(values))
@@ -221,7 +222,7 @@ def _capped(logits: Floats, cap: float) -> Floats:
 
 
 def _uncapped(logits: Floats, cap: float) -> Floats:
-    return np.asarray(cap * np.arctanh(np.clip(logits / cap, -0.999999, 0.999999)))
+    return np.asarray(cap * np.arctanh(logits / cap))
 
 
 def _best(caps: Floats, curve: Curve, logits: Floats, q: Floats) -> float:

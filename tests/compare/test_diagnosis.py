@@ -148,6 +148,17 @@ def test_nothing_is_told_of_a_few_rows(name: str) -> None:
     assert diagnose(look({})) is None
 
 
+def test_sixteen_rows_are_enough_and_one_that_is_wrong() -> None:
+    target = faulty(FAULTS["half the logits"][0])
+    few = {"long": noise.at(target["long"], np.arange(ENOUGH))}
+    assert diagnose(look(few)) == (
+        "Log probabilities are flatter than production's by the factor 0.5, as logits are that "
+        "were scaled by it, or capped, or that a temperature of 2 divided."
+    )
+    found = look(few)
+    assert diagnose(replace(found, limit=found.kl)) is None
+
+
 def test_an_api_that_tells_no_logits_shows_no_cap() -> None:
     """Log probabilities are logits less a constant that is not known: the curve has no origin."""
     right = PRODUCTION.snapshot.prompts
