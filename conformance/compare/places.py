@@ -44,7 +44,7 @@ def only_some_prompts(found: Rows) -> str | None:
     names = list(dict.fromkeys(found.names))
     wrong = [name for name in names if found.off(found.names == name)]
     here = np.isin(found.names, wrong)
-    if not wrong or len(names) < 3 or len(wrong) > len(names) / 3 or not _only(found, here, ~here):
+    if len(wrong) > len(names) / 3 or not _only(found, here, ~here):
         return None
     prompts = f"prompt {wrong[0]} is" if len(wrong) == 1 else f"prompts {', '.join(wrong)} are"
     begin = begins_at(found, here)

@@ -41,7 +41,7 @@ def one_row_for_all(found: Rows) -> str | None:
 def shifted(found: Rows) -> str | None:
     """The target's rows are production's of the position before or after."""
     for step, which in ((1, "the next position"), (-1, "the position before")):
-        hit = [np.zeros(0, dtype=bool)]
+        hit: list[Mask] = [np.zeros(0, dtype=bool)]
         for name, row in found.target.items():
             here = found.names == name
             there = np.isin(row.positions + step, row.positions) & found.wrong[here]

@@ -94,6 +94,13 @@ def at(begin: int, end: int, times: float) -> dict[int, float]:
         (at(9, 17, W), at(0, 8, R) | at(10, 30, R), False),
         (at(9, 17, W), at(0, 8, R) | at(9, 30, R), True),
         (at(1, 12, R) | at(12, 14, W), at(1, 14, R), False),  # 2 of 13: not off as a group
+        # Beside them is from the first to the last that is wrong.
+        (at(1, 9, R) | at(9, 25, W), at(0, 9, R) | at(17, 25, R), True),
+        (at(1, 9, R) | at(9, 25, W), at(0, 9, R) | at(17, 24, R), False),
+        (at(1, 17, W) | at(17, 25, R), at(9, 25, R), True),
+        (at(1, 17, W) | at(17, 25, R), at(10, 25, R), False),
+        (at(1, 9, W) | at(9, 20, 4.0), at(1, 20, 0.5), True),
+        (at(1, 8, W) | at(8, 20, 4.0), at(1, 20, 0.5), False),
         (at(1, 17, 10.0), at(1, 17, 2.0), True),
         (at(1, 17, 9.9), at(1, 17, 2.0), False),  # not five times as much as beside them
         (at(1, 17, W), at(1, 15, R) | at(15, 17, W), False),  # others are not right
@@ -155,7 +162,9 @@ def test_a_prompt_that_is_off_counts_and_one_that_is_noisy_does_not() -> None:
 def blocks(size: int, slot: int, count: int, *elsewhere: int, length: int = 256) -> Any:
     """Wrong at one slot of so many blocks, the last ones."""
     slots = range(slot, length, size)[-count:]
-    return rows_of((range(length), [W if n in slots or n in elsewhere else R for n in range(length)]))
+    return rows_of(
+        (range(length), [W if n in slots or n in elsewhere else R for n in range(length)])
+    )
 
 
 @pytest.mark.parametrize("size", [8, 16, 32, 64])
@@ -185,6 +194,8 @@ def test_a_block_of_128() -> None:
         (blocks(64, 0, 3, length=256), True),
         (blocks(64, 0, 3, length=384), True),  # 3 of 5
         (blocks(64, 32, 3, length=224), True),
+        (blocks(64, 25, 3, length=384), True),  # 3 of 5: the first is not half a block away
+        (blocks(64, 32, 3, length=384), False),
         (blocks(64, 63, 5, *range(0, 11), length=320), True),
         (blocks(64, 63, 5, *range(0, 13), length=320), False),  # others are wrong, too
     ],

@@ -90,7 +90,9 @@ def test_steps_are_counted_from_the_last_token_of_a_prompt() -> None:
 def test_log_probabilities_side_by_side() -> None:
     """In the order of production's likeliest; of as many tokens as each prompt of it has."""
     right, wrong = np.log([[0.5, 0.3, 0.2]]), np.log([[0.2, 0.3, 0.5]])
-    two = beside(a=(logprobs(*right, k=2), logprobs(*wrong)), b=(logprobs(*right), logprobs(*right)))
+    two = beside(
+        a=(logprobs(*right, k=2), logprobs(*wrong)), b=(logprobs(*right), logprobs(*right))
+    )
     assert np.exp(two.logprobs) == pytest.approx(
         np.array([[[0.5, 0.3], [0.5, 0.3]], [[0.2, 0.3], [0.5, 0.3]]]), abs=1e-6
     )
@@ -331,7 +333,5 @@ def test_tokens_beyond_those_that_production_kept_are_no_numbers_of_interest() -
 
 def test_a_prompt_of_which_nothing_is_shown_is_left_out_and_others_are_not() -> None:
     right = steps(3)
-    usable, broken = numbers(
-        {"a": right, "b": right}, {"a": noise.truncated(right, 0), "b": right}
-    )
+    usable, broken = numbers({"a": right, "b": right}, {"a": noise.truncated(right, 0), "b": right})
     assert (list(usable), broken) == (["b"], [])

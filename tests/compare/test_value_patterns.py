@@ -233,7 +233,13 @@ def test_rows_that_are_right_do_not_make_the_factor() -> None:
 
 
 def explained(
-    fits: Any, *, wrong: Any = None, before: Any = None, shown: Any = None, after: float = 0.0, limit: Any = None
+    fits: Any,
+    *,
+    wrong: Any = None,
+    before: Any = None,
+    shown: Any = None,
+    after: float = 0.0,
+    limit: Any = None,
 ) -> bool:
     """Of rows that fit once the fault is undone or do not, the first `wrong` are wrong."""
     fits = np.array(fits)
@@ -468,7 +474,9 @@ def test_tokens_that_are_not_shown_are_none_of_the_few() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # rows without a mean, as in `diagnose`
-@pytest.mark.parametrize("pattern", [pattern for pattern in PATTERNS if pattern.__module__ == values.__name__])
+@pytest.mark.parametrize(
+    "pattern", [pattern for pattern in PATTERNS if pattern.__module__ == values.__name__]
+)
 def test_where_none_of_productions_tokens_is_shown_no_pattern_is_seen(pattern: Any) -> None:
     right = logits(20, 32, by=0.1)
     strange = np.full((20, 64), -50.0)
