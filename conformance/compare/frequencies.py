@@ -67,7 +67,7 @@ class Ranges:
         if distance == math.inf:
             return 0.0
         free = max(kinds - 1, 0)
-        if distance <= free or distance <= 0:
+        if distance <= free:
             return 1.0
         return min(1.0, math.exp(-distance + (free * math.log(math.e * distance / free))))
 

@@ -97,6 +97,8 @@ def test_other_texts_and_positions_are_left_out():
     other = {"whole": found["top"], "top": found["top"], "unknown": found["top"]}
     only = distance(golden(), other)
     assert (only.positions, only.where.split()[-1]) == (2, "top")
+    late = {"whole": seen(first=5)["whole"], "top": seen()["top"]}
+    assert distance(golden(), late).positions == 4
     nothing = Distance(0.0, 2e-5, "nowhere", 0)
     assert distance(golden(), {}) == nothing
     assert distance(golden(), {"top": seen(first=4)["top"]}) == nothing

@@ -120,11 +120,8 @@ def test_overlap(target: Any, shown: int | None, share: float) -> None:
 
 
 def test_overlap_is_the_mean_of_all_rows() -> None:
-    right = logprobs(*[[3.0, 2, 1, 0]] * 3)
-    wrong = logprobs(*[[0.0, 1, 2, 3]] * 1, k=1)
-    one = replace(right, **{
-        name: getattr(right, name)[:1] for name in ("positions", "top_ids", "top_logits", "logsumexp")
-    })  # fmt: skip
+    right, one = logprobs(*[[3.0, 2, 1, 0]] * 3), logprobs([3.0, 2, 1, 0])
+    wrong = logprobs([0.0, 1, 2, 3], k=1)
     found = beside(a=(right, right), b=(one, wrong))
     assert found.overlap() == pytest.approx(3 / 4)
     assert NOTHING.overlap() == 1.0

@@ -303,7 +303,9 @@ def test_the_difference_among_tokens_that_are_shown() -> None:
     of_all = 0.5 * np.log(0.5 / 0.4) + 0.3 * np.log(0.3 / 0.4)
     assert values._among_shown(np.log(p), known) == pytest.approx([of_all, of_two, 0], abs=1e-12)
     # A constant in the logits of one row makes no difference, however large.
-    assert values._among_shown(np.log(p), known + [[1000], [0], [0]])[0] == pytest.approx(of_all)
+    assert values._among_shown(np.log(p), known + np.array([[1000], [0], [0]]))[0] == pytest.approx(
+        of_all
+    )
 
 
 # A soft cap -----------------------------------------------------------------------------------

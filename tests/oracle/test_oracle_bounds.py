@@ -164,6 +164,13 @@ def test_a_number_that_is_off_is_told_with_its_place():
     )
 
 
+def test_a_number_at_its_bound_is_inside_and_none_beyond():
+    true, bound = np.zeros(4), np.full(4, 0.5)
+    for worst, above in ((0.5, 0), (0.75, 2), (1.25, 2)):
+        found = nearness(np.array([0.5, worst, -worst, 0.25]), true, bound)
+        assert (found.above, found.inside, found.ratio) == (above, not above, worst / 0.5)
+
+
 SUBNORMAL = {"float16": 2.0**-16, "bfloat16": 2.0**-130, "float32": 2.0**-130}
 
 

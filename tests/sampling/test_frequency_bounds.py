@@ -1,4 +1,4 @@
-"""Numbers of the test of drawn answers that can be checked by hand, and both sides of each limit."""
+"""The test of drawn answers in numbers to check by hand, and both sides of each limit."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def exactly(a: float) -> Ranges:
 
 def test_nothing_else_that_it_could_be_is_needed() -> None:
     distributed(DRAWN, COIN, [], what="it")
-    with pytest.raises(Failed, match="^it does not give the distribution that it has to$"):
+    with pytest.raises(Failed, match=r"^it does not give the distribution that it has to$"):
         distributed(["a"] * 50, COIN, [], what="it")
 
 
@@ -186,7 +186,8 @@ BOTH = {"AA": 0.4, "AB": 0.1, "BA": 0.125, "BB": 0.375}
         }),
         ({"temperature": 0.5}, 1, of_answers(1, 0.01, 0.5, A=0.5, B=0.5)),
         ({"temperature": 2.0}, 1, of_answers(1, 0.01, 1.0, A=0.5, B=0.5)),
-        ({"temperature": 0.5}, 2, of_answers(2, 0.02, 0.5, AA=8 / 17, AB=0.5 / 17, BA=0.05, BB=0.45)),
+        ({"temperature": 0.5}, 2, of_answers(
+            2, 0.02, 0.5, AA=8 / 17, AB=0.5 / 17, BA=0.05, BB=0.45)),
         ({"logit_bias": {"A": 1000.0}}, 1, of_answers(1, 0.01, A=1.0, B=0.0)),
         # After A nothing is left, whatever comes then.
         ({"bad_words": [("A", "A"), ("A", "B")]}, 2, of_answers(2, 0.52, BA=0.125, BB=0.375)),
@@ -197,6 +198,15 @@ BOTH = {"AA": 0.4, "AB": 0.1, "BA": 0.125, "BB": 0.375}
 )  # fmt: skip
 def test_answers_of_two_tokens(parameters, tokens: int, expected) -> None:
     assert TWO.answers(parameters, tokens).of == expected
+
+
+def test_a_word_of_one_token_is_kept_out_everywhere() -> None:
+    assert set(THREE.answers({"bad_words": [("A",)]}, 3).of) == {OTHER, "BBB"}
+
+
+def test_the_only_answer_is_certain() -> None:
+    found = TWO.answers({"allowed_token_ids": ["A"]}, 2).of
+    assert found == {OTHER: (0.0, 0.0), "AA": (1.0, 1.0)}
 
 
 def test_a_word_of_three_tokens_is_kept_out_where_it_would_end() -> None:
