@@ -216,6 +216,8 @@ def test_a_band_beside_itself(reach: Any) -> None:
     assert found == band(1.0, 0.4, pairs=10)
     assert set(reach) == {("float32", True, 5, True), ("float32", True, 20, True)}
     assert target("bfloat16").band() == band(3.0, pairs=13)
+    assert target("bfloat16").by_position() == {0: 3.0, 4: 6.0}
+    assert set(list(reach)[2:]) == {("bfloat16", False, None, False)}
 
 
 @pytest.mark.parametrize(

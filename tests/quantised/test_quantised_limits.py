@@ -248,7 +248,12 @@ def test_nothing_that_was_seen_is_an_error() -> None:
 @pytest.fixture
 def parity(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     found = SimpleNamespace(verdict="outside", broken=0)
-    monkeypatch.setattr(quantised.parity, "compare", lambda *_: found)
+
+    def compare(production: Any, seen: Any) -> SimpleNamespace:
+        assert production is PRODUCTION and seen["a"].positions.shape == (40,)
+        return found
+
+    monkeypatch.setattr(quantised.parity, "compare", compare)
     return found
 
 
