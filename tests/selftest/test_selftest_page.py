@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue import known_ids
-from conformance.selftest import command, kept, page
+from conformance.selftest import command, kept, met, own, page
 from conformance.selftest.depths import NAMES, depth
 from conformance.selftest.hunt import Caught
 from conformance.selftest.numerics import Served
@@ -85,6 +85,14 @@ def test_each_reason_to_keep_a_requirement_speaks_of_some_and_names_what_there_i
     for each in kept.kept():
         assert all(any(re.match(part, id) for id in ids) for part in each.ids), each
         assert not each.shown or (ROOT / each.shown).exists(), each
+
+
+def test_the_page_on_file_is_of_today_s_mutants():
+    text = (ROOT / "docs" / "detection.md").read_text(encoding="utf-8")
+    names = [name for names in command.chosen([]).values() for name in names]
+    assert text.startswith(f"{len(names)} mutants, ")
+    assert [name for name in names if f"\n| `{name}` |" not in text] == []
+    assert met.markdown() in text and own.markdown() in text
 
 
 def test_names_are_unique_over_all_depths():
