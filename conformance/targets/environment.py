@@ -23,8 +23,6 @@ from fixtures.models.cache import cache_root, locked
 from fixtures.models.program import FOREIGN, finished
 
 _MARKER = "maccord-environment.json"
-_WITHOUT = (*FOREIGN, "PYTHONDONTWRITEBYTECODE")
-"""Variables that a backend is not to have; the last would let each start compile all it imports."""
 _LIST_VERSIONS = """
 import importlib.metadata as metadata, json
 print(json.dumps({d.name: d.version for d in metadata.distributions() if d.name}))
@@ -109,7 +107,7 @@ def backend_version(recipe: Recipe, python: Path) -> str | None:
 
 def clean_environment(python: Path) -> dict[str, str]:
     """This process' environment as an activated environment of `python` would have it."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _WITHOUT}
+    inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     path = f"{python.parent}{os.pathsep}{inherited.get('PATH', os.defpath)}"
     return {**inherited, "PATH": path, "PYTHONUNBUFFERED": "1"}
 

@@ -255,9 +255,9 @@ def test_stream_incremental(ask: Ask, prompts: Prompts) -> None:
     honours="stream",
 )
 def test_stream_begun(ask: Ask, prompts: Prompts) -> None:
-    """The first event of a stream MUST be there before its last.
+    """The first event of a stream MUST be there before the larger part of the others.
 
-    However busy the machine, an answer that is complete when it begins to come was held back.
+    However busy the machine, an answer that is mostly there when it begins to come was held back.
     """
     body = ask.chat_body(prompts.long, max_tokens=prompts.long_tokens, stream=True)
     whole = streams.long_enough(ask.chat_stream(prompts.long, max_tokens=prompts.long_tokens))
