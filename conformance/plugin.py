@@ -273,6 +273,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         state.server.model,
         task=state.server.tasks[0],
         restartable=bool(state.server.command),
+        workers=state.options.workers,
     )
     return (
         yield from recovery.guarded(

@@ -5,6 +5,10 @@ matters would drown. So after each requirement that falls short the target is as
 or for the least that its task has. If it no longer gives it, a backend that Maccord started is
 started again, and the requirement is measured once more with the target for itself: it is to blame
 if the server breaks again.
+
+An answer that does not come in time says of a busy machine no more than that it is busy. It is
+asked for once more with the target for itself: only then is it missing. What needs many clients at
+once is measured alone in the first place, and a request that gets lost among them is a FAIL there.
 """
 
 from __future__ import annotations
@@ -15,14 +19,15 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from conformance.evidence import clip
-from conformance.outcomes import Failed, SuiteError
+from conformance.outcomes import Failed, Inconclusive, SuiteError
 from conformance.run import RunFolder
-from conformance.targets.client import Client, TransportFailure
+from conformance.targets.client import Client, NoAnswer, TransportFailure
 from conformance.targets.errors import TargetError
 from conformance.targets.tasks import ask_least
 from fixtures.models.tasks.words import TEXT
 
 CAUSE = "One client's request ends the service for all"
+SLOW = "Slower than a request may be, with others beside it"
 RESTART_TIMEOUT_S = 600.0
 BUSY = frozenset({429, 503})
 BUSY_TRIES, BUSY_PAUSE_S = 4, 2.0
@@ -82,6 +87,7 @@ class Recovery:
     Args:
         task: what the target does with the model.
         restartable: Maccord started the backend and can start it again.
+        workers: how many requirements may be measured at once.
     """
 
     def __init__(
@@ -92,9 +98,10 @@ class Recovery:
         *,
         task: str = TEXT,
         restartable: bool,
+        workers: int,
     ) -> None:
         self._folder, self._client, self._model, self._task = folder, client, model, task
-        self._restartable = restartable
+        self._restartable, self._crowded = restartable, workers > 1
 
     def guarded(
         self, id: str, *, alone: bool, check_ready: Callable[[], None], again: Callable[[], Any]
@@ -104,13 +111,16 @@ class Recovery:
         Args:
             again: calls the function once more.
         """
+        beside, late = self._crowded and not alone, None
         with self._folder.in_flight(alone=alone):
             check_ready()
             try:
                 return (yield)
-            except Exception:
+            except Exception as raised:
                 if self._trouble() is None:
-                    raise
+                    if not (beside and isinstance(raised, NoAnswer)):
+                        raise
+                    late = raised
         with self._folder.in_flight(alone=True):
             check_ready()
             # Another worker may have seen to it meanwhile.
@@ -118,7 +128,7 @@ class Recovery:
                 self._restart(id, trouble)
             self._client.exchanges.clear()
             try:
-                return again()
+                found = again()
             except Exception as raised:
                 if (trouble := self._trouble()) is None:
                     raise
@@ -129,6 +139,16 @@ class Recovery:
                     actual=f"to a valid request afterwards: {trouble}",
                     cause=CAUSE,
                 ) from raised
+            if late is None:
+                return found
+            self._client.exchanges[:] = [late.exchange]
+            raise Inconclusive(
+                f"{late} beside other requests, and the requirement holds without these: fewer at "
+                "once (-n), a longer --request-timeout or a machine with nothing else to do would "
+                "decide",
+                actual=late.exchange.response,
+                cause=SLOW,
+            )
 
     def _trouble(self) -> str | None:
         """As `trouble`, and not part of the requirement's evidence."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.outcomes import Failed
-from conformance.recovery import CAUSE, Keeper, Recovery, trouble
+from conformance.outcomes import Failed, Inconclusive
+from conformance.recovery import CAUSE, SLOW, Keeper, Recovery, trouble
 from conformance.run import RunFolder
 from conformance.targets.client import Client, NoAnswer
 from conformance.targets.errors import TargetError
@@ -65,6 +65,80 @@ def test_a_backend_that_does_not_start_again_is_lost(tmp_path: Path) -> None:
     assert folder.lost() == "it could not be started again: the port is taken"
 
 
+def guarded(recovery: Recovery, act: Callable[[], int], *, alone: bool = False) -> int:
+    """What a requirement comes to in the guard of a recovery."""
+    guard = recovery.guarded("id", alone=alone, check_ready=lambda: None, again=act)
+    next(guard)
+    try:
+        try:
+            status = act()
+        except Exception as raised:
+            guard.throw(raised)
+        else:
+            guard.send(status)
+    except StopIteration as ended:
+        return int(ended.value)
+    raise AssertionError("the guard went on")
+
+
+# An answer that is late --------------------------------------------------------------------------
+
+
+class Late:
+    """A requirement whose first requests are not answered in time, and its recovery."""
+
+    def __init__(self, folder: RunFolder, client: Client, late: int, workers: int = 2) -> None:
+        self.client, self.late, self.calls = client, late, 0
+        self.recovery = Recovery(folder, client, "canned", restartable=True, workers=workers)
+
+    def ask(self) -> int:
+        self.calls += 1
+        body = {"model": "canned", "prompt": "a", "max_tokens": 1}
+        deadline_s = 1e-6 if self.calls <= self.late else None
+        return self.client.post("/completions", body, timeout_s=deadline_s).status
+
+    def measured(self, *, alone: bool = False) -> int:
+        return guarded(self.recovery, self.ask, alone=alone)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    found = RunFolder(tmp_path)
+    found.reset()
+    return found
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    with MisbehavingServer() as server, Client(server.base_url) as found:
+        yield found
+
+
+def test_what_is_late_beside_others_alone_is_no_fault(folder: RunFolder, client: Client) -> None:
+    found = Late(folder, client, late=1)
+    with pytest.raises(Inconclusive, match=r"No complete answer within 1e-06 s.*-n") as raised:
+        found.measured()
+    assert raised.value.cause == SLOW and found.calls == 2
+    assert [each.response for each in client.exchanges] == [raised.value.actual]
+
+
+def test_what_never_comes_is_missing(folder: RunFolder, client: Client) -> None:
+    found = Late(folder, client, late=2)
+    with pytest.raises(NoAnswer):
+        found.measured()
+    assert found.calls == 2
+
+
+@pytest.mark.parametrize(("workers", "alone"), [(2, True), (1, False)])
+def test_what_has_the_target_for_itself_is_asked_for_once(
+    folder: RunFolder, client: Client, workers: int, alone: bool
+) -> None:
+    found = Late(folder, client, late=1, workers=workers)
+    with pytest.raises(NoAnswer):
+        found.measured(alone=alone)
+    assert found.calls == 1
+
+
 # A backend that hangs ----------------------------------------------------------------------------
 
 
@@ -76,7 +150,7 @@ class Frail:
         self.port = self.server.port
         self.server.__enter__()
         self.client = Client(self.server.base_url, timeout_s=1)
-        self.recovery = Recovery(folder, self.client, "canned", restartable=True)
+        self.recovery = Recovery(folder, self.client, "canned", restartable=True, workers=2)
 
     def restart(self) -> None:
         self.server.close()
@@ -90,18 +164,7 @@ class Frail:
 
     def measured(self, act: Callable[[], int]) -> int:
         """What `act` comes to in the guard of the recovery."""
-        guarded = self.recovery.guarded("id", alone=False, check_ready=lambda: None, again=act)
-        next(guarded)
-        try:
-            try:
-                status = act()
-            except Exception as raised:
-                guarded.throw(raised)
-            else:
-                guarded.send(status)
-        except StopIteration as ended:
-            return int(ended.value)
-        raise AssertionError("the guard went on")
+        return guarded(self.recovery, act)
 
 
 @pytest.fixture
