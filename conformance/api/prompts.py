@@ -48,6 +48,7 @@ class Prompts:
         words: chat, surely answered with four or five words of at least three letters and then
             ended, all within 15 tokens; the last message is a string.
         long: chat, answered with `long_tokens` tokens or more: many if each takes little time.
+        whole: chat, whose answer the model surely ends: as long as `long` where that has an end.
         emoji: chat, answered at once with emoji whose bytes straddle tokens.
         draw: chat without a right answer; in 8 tokens of the greedy one a token recurs where a
             penalty of 2 on what was generated surely changes it.
@@ -66,6 +67,7 @@ class Prompts:
     words: Messages
     long: Messages
     long_tokens: int
+    whole: Messages
     emoji: Messages
     draw: Messages
     heated: Messages
@@ -119,6 +121,7 @@ GENERAL = Prompts(
     words=_REPEATED,
     long=[user("Write a long story.")],
     long_tokens=24,
+    whole=_REPEATED,
     emoji=[user(_EMOJI)],
     draw=_DICE,
     heated=_REPEATED,
@@ -156,6 +159,7 @@ def scripted() -> Prompts:
         words=entries["greek_letters"]["messages"],
         long=entries["count"]["messages"],
         long_tokens=600,
+        whole=entries["count"]["messages"],
         emoji=entries["echo_emoji"]["messages"],
         draw=entries["thirds"]["messages"],
         heated=entries["thirds"]["messages"],

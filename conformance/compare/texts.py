@@ -65,6 +65,26 @@ def cut_by_default(tokens: int, finish_reason: str, limit: int) -> None:
         )
 
 
+def uncut(finish_reason: str, total_tokens: int, context: int) -> None:
+    """An answer that was given no limit ran to the model's own end.
+
+    Args:
+        total_tokens: of prompt and answer.
+        context: how many there may be.
+
+    Raises:
+        Failed: it was cut before the context was full.
+        Inconclusive: the model filled the context.
+    """
+    if finish_reason == "length" and total_tokens < context:
+        raise Failed(
+            "An answer without a limit of its own is cut all the same",
+            expected=f"its own end, or {context} tokens with the prompt",
+            actual=f"cut at {total_tokens} tokens with the prompt",
+        )
+    ended(finish_reason)
+
+
 def ended(finish_reason: str) -> None:
     """An answer that had room to end did, and says `stop`.
 

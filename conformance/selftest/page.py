@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from conformance.selftest import kept, met, own
+from conformance.selftest import alarms, kept, met, own
 from conformance.selftest.depths import Depth
 from conformance.selftest.hunt import Caught
 
@@ -42,7 +42,17 @@ def markdown(found: Mapping[Depth, Sequence[Caught]], idle: Sequence[str] | None
     head = HEAD.format(mutants=len(every), survivors=sum(not each.killed for each in every))
     sections = "".join(_section(depth, some) for depth, some in found.items())
     rest = "" if idle is None else _idle(idle)
-    return head + sections + met.markdown() + rest + own.markdown()
+    return head + sections + met.markdown() + rest + alarms.markdown() + own.markdown()
+
+
+def renewed(text: str) -> str:
+    """A page with the sections as they are to be that no mutant is hunted for."""
+    for section in (met.markdown(), alarms.markdown(), own.markdown()):
+        head = section.lstrip("\n").partition("\n")[0]
+        before, _, rest = text.partition(f"\n{head}\n")
+        _, following, after = rest.partition("\n## ")
+        text = before + section + following + after
+    return text
 
 
 def idle(found: Mapping[Depth, Sequence[Caught]], ids: Iterable[str]) -> list[str]:

