@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from openai.types import CompletionUsage
 
+from conformance.compare.vocabulary import known_length
 from conformance.outcomes import Failed, Inconclusive, Silent
 
 NOT_REPEATED = "Greedy answers do not repeat"
@@ -65,18 +66,18 @@ def cut_by_default(tokens: int, finish_reason: str, limit: int) -> None:
         )
 
 
-def uncut(finish_reason: str, total_tokens: int, context: int) -> None:
+def uncut(finish_reason: str, total_tokens: int, context: int | None) -> None:
     """An answer that was given no limit ran to the model's own end.
 
     Args:
         total_tokens: of prompt and answer.
-        context: how many there may be.
+        context: how many there may be, if that is known.
 
     Raises:
         Failed: it was cut before the context was full.
-        Inconclusive: the model filled the context.
+        Inconclusive: the model filled the context, or nobody knows whether it did.
     """
-    if finish_reason == "length" and total_tokens < context:
+    if finish_reason == "length" and total_tokens < known_length(context):
         raise Failed(
             "An answer without a limit of its own is cut all the same",
             expected=f"its own end, or {context} tokens with the prompt",

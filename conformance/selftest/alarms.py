@@ -20,8 +20,9 @@ FILE = Path(__file__).with_name("alarms.toml")
 HEAD = """
 ## False alarms
 
-Targets that are sound are certified as a whole, again and again, with 2 to 12 requests at once;
-in every other run a process keeps one of two cores busy (`benchmarks/false_alarms.py`).
+Targets that are sound are certified as a whole, again and again: servers with 2 to 12 requests at
+once, a runner with one. In every other run a process keeps one of two cores busy
+(`benchmarks/false_alarms.py`); beside some there was much other work, and the seconds are of that.
 
 | target | runs | requirements judged in each | FAIL or SILENT | ERROR | INCONCLUSIVE | seconds |
 |---|---|---|---|---|---|---|
@@ -59,7 +60,7 @@ def met() -> Iterator[Alarm]:
 
 
 def runs() -> list[dict[str, str]]:
-    """The runs on file, a column by its name each, in the order in which they ended."""
+    """The runs on file, by column."""
     with RUNS.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 

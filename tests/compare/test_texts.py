@@ -51,6 +51,16 @@ def usage(prompt: int, completion: int, total: int) -> CompletionUsage:
             ),
         ),
         (lambda: texts.uncut("stop", 20, 64), None),
+        (lambda: texts.uncut("stop", 20, None), None),
+        (
+            lambda: texts.uncut("length", 20, None),
+            Said(
+                Inconclusive,
+                "The context length is not known: --max-model-len N, or `max_model_len` in the "
+                "list of models, would decide",
+                cause="The server does not say its context length",
+            ),
+        ),
         (
             lambda: texts.uncut("length", 63, 64),
             Said(

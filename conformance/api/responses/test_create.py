@@ -12,7 +12,7 @@ from conformance.api.prompts import GREETING, Prompts
 from conformance.api.responses import judging, reading
 from conformance.api.responses.asking import Responses
 from conformance.api.responses.reading import LOGPROBS
-from conformance.compare import logprobs, texts, vocabulary
+from conformance.compare import logprobs, texts
 from conformance.requirements import MUST, SHOULD, requirement
 from conformance.targets.server import ServerTarget
 
@@ -104,8 +104,7 @@ def test_max_output_tokens_left_out(
     longer answer.
     """
     said = responses.say(prompts.whole, max_output_tokens=OMIT)
-    context = vocabulary.known_length(target.max_model_len)
-    texts.uncut(said.reason, said.usage.total_tokens, context)
+    texts.uncut(said.reason, said.usage.total_tokens, target.max_model_len)
 
 
 @requirement(
