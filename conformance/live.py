@@ -35,7 +35,7 @@ class LiveReporter:
             console=console,
             transient=True,
         )
-        self._task = self._bar.add_task("requirements", total=None)
+        self._task, self._total = self._bar.add_task("requirements", total=None), 0
         self.troubles: list[str] = []
 
     def __enter__(self) -> LiveReporter:
@@ -48,7 +48,8 @@ class LiveReporter:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if (result := result_of(report)) is None:
             return
-        self._bar.update(self._task, advance=1, total=len(self._folder.planned()))
+        self._total = self._total or len(self._folder.planned())
+        self._bar.update(self._task, advance=1, total=self._total)
         if style := _STYLES.get(result.outcome):
             line = Text(f"{result.outcome:<12} ", style=style)
             line.append(result.id, style="default")

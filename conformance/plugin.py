@@ -23,6 +23,7 @@ from conformance.api.prompts import Prompts, prompts_for
 from conformance.certify import Certification
 from conformance.compare.tokens import Tokenizer
 from conformance.evidence import Result
+from conformance.interruption import Interruption
 from conformance.judging import judge_call
 from conformance.kinds import Kind, is_of_tasks, kind_of
 from conformance.known_failures import KnownFailuresError
@@ -371,6 +372,11 @@ class _Controller:
 
     def __init__(self, certification: Certification) -> None:
         self.certification = certification
+        self._interruption = Interruption()
+        self._interruption.watch()
+
+    def pytest_runtest_logfinish(self) -> None:
+        self._interruption.check()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if (result := result_of(report)) is not None:
@@ -390,6 +396,7 @@ class _Controller:
             ended.append(pytest.ExitCode.NO_TESTS_COLLECTED)  # all was measured before
         interrupted = exitstatus not in ended
         session.exitstatus = self.certification.finish(interrupted=interrupted)
+        self._interruption.ignore()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -237,6 +237,40 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, number: int) -> No
     assert "Traceback" not in err
 
 
+IN_A_FINALIZER = """
+import signal
+from conformance import cli
+from conformance.run import RunFolder
+
+record = RunFolder.record
+
+class Collected:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+def recorded(folder, result):
+    record(folder, result)
+    Collected()
+
+RunFolder.record = recorded
+cli.main()
+"""
+
+
+def test_an_interruption_that_python_drops_ends_the_run_too(tmp_path: Path) -> None:
+    """Seen while garbage was collected: what a callback raises there is printed and forgotten."""
+    with MisbehavingServer() as server:
+        words = command(tmp_path, "--base-url", server.base_url)
+        words[1:3] = ["-c", IN_A_FINALIZER]
+        done = subprocess.run(
+            words, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60
+        )
+    assert done.returncode == 2, done.stderr
+    assert "interrupted" in report.read(tmp_path / "certificate.json").verdict.sentence
+    assert len(report.read(tmp_path / "certificate.json").results) > 100
+    assert (tmp_path / "run" / "results.jsonl").read_text().count("\n") == 1
+
+
 def test_plain_pytest_does_the_same(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "pytest", "-q", "-n", "2", "conformance/api/models"]
     with MisbehavingServer() as server:

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
+import threading
 import time
 from contextlib import ExitStack
 
@@ -112,6 +115,15 @@ def test_the_pieces_of_an_answer_carry_their_times():
     assert 0 <= moments[0] < moments[-1] <= answer.elapsed_s
     assert moments[-1] - moments[0] > 0.05
     assert answer.body.endswith(b"data: [DONE]\n\n")
+
+
+def test_an_interrupted_request_is_not_waited_for():
+    with MisbehavingServer("drips-body") as server:
+        with pytest.raises(KeyboardInterrupt), Client(server.base_url, timeout_s=30) as client:
+            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+            began = time.monotonic()
+            client.post(CHAT, body())
+        assert time.monotonic() - began < 5
 
 
 def test_alive_says_whether_anything_answers():
