@@ -68,6 +68,10 @@ is hunted until one requirement has killed it; those closest to the alteration c
 is hunted on the weakest evidence route: a server that shows five log probabilities of each
 generated token, and none of a prompt."""
 
+TASKS = """\
+The same for what has no generated text: vLLM's own server with a model for embeddings, one for
+pairs of texts and one for classes, each behind the proxy."""
+
 NUMERICS = """\
 A transformers model with one fault answers behind a server, and is compared with production's
 snapshots, which vLLM on CUDA made. Each is served on the strongest evidence route, which shows 20
@@ -110,6 +114,37 @@ def _protocol() -> Depth:
         tuple(by_name)[:: protocol.QUICK],
         hunted,
         weakest,
+    )
+
+
+def _tasks() -> Depth:
+    from conformance.selftest import protocol
+    from fixtures.mutants.tasks import TASKS as MUTANTS
+
+    every = [mutant for some in MUTANTS.values() for mutant in some]
+
+    def hunted(names: Sequence[str], how: Hunting) -> Iterator[Caught]:
+        for model, some in MUTANTS.items():
+            mutants = [mutant for mutant in some if mutant.name in names]
+            if not mutants:
+                continue
+            with tempfile.TemporaryDirectory(prefix="maccord-") as folder, ExitStack() as stack:
+                with Display(how.console) as progress:
+                    served = protocol.proxy(
+                        Path(folder), how.python, progress, model=model, mutants=some
+                    )
+                    hunter = stack.enter_context(served)
+                yield from hunter.hunted(
+                    mutants, workers=how.workers, until=how.until, routes=(protocol.STRONGEST,)
+                )
+
+    return Depth(
+        "tasks",
+        TASKS,
+        ("what the server does", "real bug"),
+        {each.name: (each.what, each.bug) for each in every},
+        tuple(each.name for each in MUTANTS["bert-reranker"])[:: protocol.QUICK],
+        hunted,
     )
 
 
@@ -156,6 +191,7 @@ def _kernels() -> Depth:
 
 _MADE: Mapping[str, Callable[[], Depth]] = {
     "protocol": _protocol,
+    "tasks": _tasks,
     "numerics": _numerics,
     "kernels": _kernels,
 }

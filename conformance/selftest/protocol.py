@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,15 +33,24 @@ ROUTES = (STRONGEST, WEAKEST)
 
 
 @contextmanager
-def proxy(folder: Path, python: Path | None, progress: Progress = quiet) -> Iterator[Hunter]:
+def proxy(
+    folder: Path,
+    python: Path | None,
+    progress: Progress = quiet,
+    *,
+    model: str = MODEL,
+    mutants: Iterable[ProtocolMutant] = PROTOCOL,
+) -> Iterator[Hunter]:
     """Starts the server and the proxy before it, and ends both.
 
     Args:
         folder: where the server's log goes.
         python: an interpreter that has vLLM; by default an environment is made.
+        model: a fixture model, which the server has.
+        mutants: those that are to be had below the proxy.
     """
     recipe = recipes.load(BACKEND)
-    name, weights = weights_of(MODEL, recipe, progress)
+    name, weights = weights_of(model, recipe, progress)
     with (
         started(
             recipe,
@@ -51,7 +60,7 @@ def proxy(folder: Path, python: Path | None, progress: Progress = quiet) -> Iter
             python=python,
             progress=progress,
         ) as server,
-        proxied(server.target.base_url.removesuffix("/v1"), PROTOCOL) as root,
+        proxied(server.target.base_url.removesuffix("/v1"), mutants) as root,
     ):
         yield Hunter(root, weights)
 
@@ -68,16 +77,21 @@ class Hunter:
         self.root, self.tokenizer = root, tokenizer
 
     def hunted(
-        self, mutants: Sequence[ProtocolMutant], *, workers: int = 2, until: Until = Until.KILLED
-    ) -> Iterator[OnBoth]:
-        """What each comes to on both routes, as soon as that is certain: not in their order.
+        self,
+        mutants: Sequence[ProtocolMutant],
+        *,
+        workers: int = 2,
+        until: Until = Until.KILLED,
+        routes: Collection[str] = ROUTES,
+    ) -> Iterator[Caught]:
+        """What each comes to on the routes, as soon as that is certain: not in their order.
 
         A requirement that falls on the sound server as well kills nothing. Those that have killed
         are asked for there, several at once, since a run takes seconds to begin; a mutant that only
         such ones have killed is hunted once more without them. On the weakest route what killed on
-        the strongest is asked first.
+        the strongest is asked first; what is killed is `OnBoth` then.
         """
-        chases = _Chases(mutants, until)
+        chases = _Chases(mutants, until, routes)
         context = multiprocessing.get_context("fork")  # the suite is imported once
         running: dict[Future[Caught], _Chase | _Asking] = {}
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
@@ -130,11 +144,13 @@ class _Chases:
         unsure: killed by requirements of which it is not known whether the sound server passes.
     """
 
-    def __init__(self, mutants: Iterable[ProtocolMutant], until: Until) -> None:
+    def __init__(
+        self, mutants: Iterable[ProtocolMutant], until: Until, routes: Collection[str]
+    ) -> None:
         self.waiting = deque(_Chase(mutant) for mutant in mutants)
         self.unsure: list[tuple[_Chase, Caught]] = []
         self._until = until
-        self._sound = {route: _Sound() for route in ROUTES}
+        self._sound = {route: _Sound() for route in routes}
         self._asking: set[str] = set()
 
     def quarry(self, chase: _Chase) -> Quarry:
@@ -150,7 +166,7 @@ class _Chases:
 
     def asked_now(self) -> Iterator[_Asking]:
         """What it is time to ask for on the sound server: of a route one thing at a time."""
-        for route in set(ROUTES) - self._asking:
+        for route in self._sound.keys() - self._asking:
             here = [found for chase, found in self.unsure if chase.route == route]
             if here and (len(here) >= AT_ONCE or not self.waiting):
                 self._asking.add(route)
@@ -164,7 +180,7 @@ class _Chases:
             self._asking.remove(of.route)
             self._sound[of.route].learn(of.killers, found)
 
-    def certain(self) -> Iterator[OnBoth]:
+    def certain(self) -> Iterator[Caught]:
         """Those of whom it is certain now what they come to; others are hunted on."""
         held, self.unsure = self.unsure, []
         for chase, found in held:
@@ -175,6 +191,8 @@ class _Chases:
                 self.waiting.append(chase)
             elif chase.strongest is not None:
                 yield OnBoth(**vars(chase.strongest), weakest=found)
+            elif WEAKEST not in self._sound:
+                yield found
             elif found.killed:
                 self.waiting.appendleft(_Chase(chase.mutant, WEAKEST, found))
             else:

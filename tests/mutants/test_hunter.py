@@ -8,7 +8,7 @@ from conformance.evidence import Result
 from conformance.outcomes import Outcome
 from conformance.requirements import MUST
 from conformance.selftest.hunt import Caught, Quarry, Until
-from conformance.selftest.protocol import AT_ONCE, Hunter
+from conformance.selftest.protocol import AT_ONCE, STRONGEST, Hunter
 from fixtures.mutants.protocol.fault import Fault, ProtocolMutant
 from fixtures.mutants.protocol.proxy import SOUND, WEAKEST
 
@@ -90,6 +90,14 @@ def test_on_the_weakest_route_what_falls_there_kills(tmp_path):
         "as-before": ["strong"], "otherwise": ["needs-less"], "unseen": [], "lives": []
     }  # fmt: skip
     assert "weakest/lives" not in (tmp_path / "log").read_text().split()
+
+
+def test_without_a_weakest_route_nothing_is_hunted_there(tmp_path):
+    hunter = Told(FALLS, tmp_path / "log")
+    found = list(hunter.hunted(mutants(NAMES), workers=1, routes=[STRONGEST]))
+    assert {each.name for each in found if each.killed} == {"caught", "caught-last", "caught-later"}
+    assert {type(each) for each in found} == {Caught}
+    assert WEAKEST not in (tmp_path / "log").read_text()
 
 
 def test_a_mutant_is_told_of_before_the_last_is_hunted(tmp_path):

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from conformance.catalogue import known_ids
 from conformance.kinds import SERVER
 from conformance.selftest.hunt import Quarry, Until, hunt
 from fixtures.mutants.protocol import PROTOCOL
 from fixtures.mutants.protocol.proxy import SOUND, WEAKEST, proxied
+from fixtures.mutants.tasks import TASKS
 from tests.misbehaving import MisbehavingServer
 
 QUESTION = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 8, "temperature": 0}
@@ -100,8 +102,9 @@ def test_a_fault_is_before_the_weakest_route_too(root):
 
 
 def test_mutants_have_names_and_say_what_they_do():
-    assert len({mutant.name for mutant in PROTOCOL}) == len(PROTOCOL) >= 60
-    for mutant in PROTOCOL:
+    every = [*PROTOCOL, *(mutant for some in TASKS.values() for mutant in some)]
+    assert len({mutant.name for mutant in every}) == len(every) and len(PROTOCOL) >= 60
+    for mutant in every:
         assert mutant.what and not mutant.what.endswith("."), mutant.name
         re.compile(mutant.area)
 
@@ -129,3 +132,10 @@ def test_the_sound_server_survives_to_the_end(root):
     options = ["--base-url", f"{root}/{SOUND}/v1", "--profile", "core"]
     found = hunt(Quarry(SOUND, ""), options, ("api/transport",), until=Until.END)
     assert found.measured > 10 and not found.killed and not found.errors, found
+
+
+def test_requirements_on_a_task_that_are_asked_first_are_there():
+    known = known_ids()
+    for mutant in (mutant for some in TASKS.values() for mutant in some):
+        named = [each for each in mutant.among if not each.startswith("^honoured ")]
+        assert all(any(re.search(each, id) for id in known) for each in named), mutant.name

@@ -152,7 +152,11 @@ def test_mutants_are_chosen_by_name_and_by_depth():
     [
         (["no-such"], [], "There is no mutant 'no-such'"),
         (["keys-only"], ["numerics"], "There is no mutant 'keys-only'"),
-        ([], ["deep"], "There is no depth 'deep': the depths are protocol, numerics, kernels"),
+        (
+            [],
+            ["deep"],
+            "There is no depth 'deep': the depths are protocol, tasks, numerics, kernels",
+        ),
     ],
 )
 def test_what_there_is_not_is_a_sentence(names, depths, sentence):
