@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from conformance.selftest.hunt import Caught, OnBoth, Until
 from conformance.targets.progress import Display
+
+if TYPE_CHECKING:
+    from conformance.selftest.protocol import Hunter
+    from fixtures.mutants.protocol import ProtocolMutant
 
 Cells = tuple[str, ...]
 
@@ -89,6 +94,18 @@ number beyond its bound, or by a race, a place out of bounds or uninitialised me
 does not compile kills nothing. Names with a number are made by rule, each place one by one."""
 
 
+@contextmanager
+def _proxied(how: Hunting, model: str, mutants: Sequence[ProtocolMutant]) -> Iterator[Hunter]:
+    """A server with a fixture model and the proxy before it, started with progress shown."""
+    from conformance.selftest import protocol
+
+    with tempfile.TemporaryDirectory(prefix="maccord-") as folder, ExitStack() as stack:
+        with Display(how.console) as progress:
+            proxy = protocol.proxy(Path(folder), how.python, progress, model, mutants)
+            hunter = stack.enter_context(proxy)
+        yield hunter
+
+
 def _protocol() -> Depth:
     from conformance.selftest import protocol
     from fixtures.mutants.protocol import PROTOCOL as MUTANTS
@@ -97,9 +114,7 @@ def _protocol() -> Depth:
 
     def hunted(names: Sequence[str], how: Hunting) -> Iterator[Caught]:
         mutants = [by_name[name] for name in names]
-        with tempfile.TemporaryDirectory(prefix="maccord-") as folder, ExitStack() as stack:
-            with Display(how.console) as progress:
-                hunter = stack.enter_context(protocol.proxy(Path(folder), how.python, progress))
+        with _proxied(how, protocol.MODEL, MUTANTS) as hunter:
             yield from hunter.hunted(mutants, workers=how.workers, until=how.until)
 
     def weakest(found: Caught) -> tuple[bool, Caught]:
@@ -128,12 +143,7 @@ def _tasks() -> Depth:
             mutants = [mutant for mutant in some if mutant.name in names]
             if not mutants:
                 continue
-            with tempfile.TemporaryDirectory(prefix="maccord-") as folder, ExitStack() as stack:
-                with Display(how.console) as progress:
-                    served = protocol.proxy(
-                        Path(folder), how.python, progress, model=model, mutants=some
-                    )
-                    hunter = stack.enter_context(served)
+            with _proxied(how, model, some) as hunter:
                 yield from hunter.hunted(
                     mutants, workers=how.workers, until=how.until, routes=(protocol.STRONGEST,)
                 )

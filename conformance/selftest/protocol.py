@@ -15,9 +15,9 @@ from conformance.certify import weights_of
 from conformance.kinds import SERVER
 from conformance.selftest.hunt import Caught, OnBoth, Quarry, Until, hunt
 from conformance.targets import recipes
-from conformance.targets.progress import Progress, quiet
+from conformance.targets.progress import Progress
 from conformance.targets.server import started
-from fixtures.mutants.protocol import PROTOCOL, ProtocolMutant
+from fixtures.mutants.protocol import ProtocolMutant
 from fixtures.mutants.protocol.proxy import SOUND, WEAKEST, proxied
 
 BACKEND, MODEL, PROFILE = "vllm-cpu", "scripted", "api"
@@ -36,10 +36,9 @@ ROUTES = (STRONGEST, WEAKEST)
 def proxy(
     folder: Path,
     python: Path | None,
-    progress: Progress = quiet,
-    *,
-    model: str = MODEL,
-    mutants: Iterable[ProtocolMutant] = PROTOCOL,
+    progress: Progress,
+    model: str,
+    mutants: Iterable[ProtocolMutant],
 ) -> Iterator[Hunter]:
     """Starts the server and the proxy before it, and ends both.
 
