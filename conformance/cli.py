@@ -314,6 +314,10 @@ def selftest(
         Path | None, typer.Option(help="Interpreter that has vLLM's CPU build already.")
     ] = None,
     workers: Annotated[int, typer.Option("-n", min=1, help="Mutants hunted at once.")] = 2,
+    kills: Annotated[
+        Path | None,
+        typer.Option(help="Take into this file what killed what, beside what is there already."),
+    ] = None,
     as_list: Annotated[bool, typer.Option("--list", help="Only list the mutants.")] = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="As a page: docs/detection.md.")
@@ -338,11 +342,10 @@ def selftest(
         raise typer.Exit(UNJUDGED) from None
     every = [each for some in found.values() for each in some]
     survivors = sum(not each.killed for each in every)
+    if kills:
+        detection.note(found, until, kills)
     if as_markdown:
-        whole = until is not Until.KILLED and not mutant and not depth and not quick
-        ids = [each.id for each in catalogue.requirements()] if whole else []
-        idle = detection_page.idle(found, ids) if whole else None
-        print(detection_page.markdown(found, idle), end="")
+        print(detection_page.markdown(found), end="")
     else:
         _out.print(f"{len(every)} mutants, {survivors} survivors")
     raise typer.Exit(1 if survivors else 0)

@@ -125,6 +125,22 @@ def made_of(parameter: str, token: str, times: int, text: str) -> None:
         )
 
 
+def side_by_side(special: str, times: int, text: str) -> None:
+    """The answer is `times` times a special token, with nothing between them.
+
+    Raises:
+        Silent: there are spaces between them, or special tokens are left out.
+        Failed: there is anything besides.
+    """
+    if text.split() == [special] * times:
+        raise Silent(
+            "`spaces_between_special_tokens` is accepted and ignored",
+            expected=repr(special * times),
+            actual=repr(text),
+        )
+    made_of("skip_special_tokens", special, times, text)
+
+
 def special_shown(parameter: str, plain: str, found: str, special: Sequence[str]) -> None:
     """A special token stands in the answer that stands not in the plain one.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from conformance.selftest import kills
 from conformance.selftest.depths import NAMES, Depth, Hunting, depth
-from conformance.selftest.hunt import Caught
+from conformance.selftest.hunt import Caught, Until
 from conformance.targets.errors import TargetError
 
 Chosen = dict[Depth, list[str]]
@@ -48,6 +50,13 @@ def run(mutants: Chosen, how: Hunting) -> dict[Depth, list[Caught]]:
             line = _line(each, caught)
             how.console.print(line, highlight=False, markup=False, soft_wrap=True)
     return found
+
+
+def note(found: Mapping[Depth, Sequence[Caught]], until: Until, file: Path) -> None:
+    """Takes what killed what into a file of `kills`."""
+    today = [name for each in map(depth, NAMES) for name in each.mutants]
+    every = [each for some in found.values() for each in some]
+    kills.write(kills.merged(kills.read(file), every, until, today), file)
 
 
 def _line(of: Depth, each: Caught) -> str:

@@ -19,7 +19,7 @@ class Kept:
     Attributes:
         ids: what their ids begin with, regular expressions.
         why: a sentence.
-        shown: a file of tests that makes them fall, where there is one.
+        shown: a file of tests that makes them fall.
     """
 
     ids: tuple[str, ...]
@@ -35,7 +35,7 @@ class Kept:
 def kept() -> tuple[Kept, ...]:
     """All reasons, in their order."""
     written = tomllib.loads(FILE.read_text(encoding="utf-8"))["kept"]
-    return tuple(Kept(tuple(each["ids"]), each["why"], each.get("shown", "")) for each in written)
+    return tuple(Kept(tuple(each["ids"]), each["why"], each["shown"]) for each in written)
 
 
 def sorted_out(ids: Iterable[str]) -> tuple[dict[Kept, list[str]], list[str]]:

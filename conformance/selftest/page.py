@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from conformance.selftest import alarms, kept, met, own
+from conformance.selftest import alarms, idle, met, own
 from conformance.selftest.depths import Depth
 from conformance.selftest.hunt import Caught
 
@@ -20,67 +20,22 @@ speaks of what is broken, in its id or in what it says; that the mutant breaks s
 well counts for nothing. A requirement that falls on the sound server, too, kills nothing either.
 """
 
-IDLE = """\
 
-## Requirements that kill no mutant
-
-{count} were measured on the mutants that alter what they are near to, and killed none; one with
-several cases would kill by any of them. {without} Most of the others are held to faults of servers
-that are made for a test.
-
-"""
-
-
-def markdown(found: Mapping[Depth, Sequence[Caught]], idle: Sequence[str] | None = None) -> str:
-    """The page: a section for each depth, survivors first.
-
-    Args:
-        idle: requirements that killed nothing, where more than the first that does was measured;
-            see `idle`.
-    """
+def markdown(found: Mapping[Depth, Sequence[Caught]]) -> str:
+    """The page: a section for each depth, survivors first."""
     every = [each for some in found.values() for each in some]
     head = HEAD.format(mutants=len(every), survivors=sum(not each.killed for each in every))
-    sections = "".join(_section(depth, some) for depth, some in found.items())
-    rest = "" if idle is None else _idle(idle)
-    return head + sections + met.markdown() + rest + alarms.markdown() + own.markdown()
+    return head + "".join(_section(depth, some) for depth, some in found.items()) + _rest()
 
 
 def renewed(text: str) -> str:
-    """A page with the sections as they are to be that no mutant is hunted for."""
-    for section in (met.markdown(), alarms.markdown(), own.markdown()):
-        head = section.lstrip("\n").partition("\n")[0]
-        before, _, rest = text.partition(f"\n{head}\n")
-        _, following, after = rest.partition("\n## ")
-        text = before + section + following + after
-    return text
+    """A page with the sections as they are to be that no mutant is hunted for: its end."""
+    rest = _rest()
+    return text.partition(rest[: rest.index("\n\n", 1)])[0] + rest
 
 
-def idle(found: Mapping[Depth, Sequence[Caught]], ids: Iterable[str]) -> list[str]:
-    """Requirements that killed nothing: of those whose ids these are, without their cases.
-
-    It says something only of a selftest of all depths that went on after a mutant was killed.
-    """
-    every = (each for some in found.values() for each in some)
-    killers = {_without_case(id) for each in every for id in each.killers}
-    return [id for id in dict.fromkeys(map(_without_case, ids)) if id not in killers]
-
-
-def _without_case(id: str) -> str:
-    return id.partition("[")[0]
-
-
-def _idle(left: Sequence[str]) -> str:
-    reasons, without = kept.sorted_out(left)
-    told = f"Of {len(without)} nobody has said why they stay." if without else ""
-    lines = [f"- no reason: {_names(without)}\n"] if without else []
-    for reason, ids in reasons.items():
-        shown = f" (`{reason.shown}`)" if reason.shown else ""
-        lines.append(f"- {reason.why}{shown}: {_names(ids)}\n")
-    return IDLE.format(count=f"These {len(left)}", without=told) + "".join(lines)
-
-
-def _names(ids: Sequence[str]) -> str:
-    return ", ".join(f"`{id}`" for id in ids)
+def _rest() -> str:
+    return met.markdown() + idle.markdown() + alarms.markdown() + own.markdown()
 
 
 def _section(depth: Depth, some: Sequence[Caught]) -> str:
@@ -118,13 +73,13 @@ def _table(depth: Depth, some: Sequence[Caught]) -> Iterator[Sequence[str]]:
 def _killers(each: Caught) -> tuple[str, str]:
     """The requirements that killed a mutant, as far as it was hunted, and the first's words."""
     said = next(iter(each.killers.values()), "")
-    return _names([*each.killers]) or "**survives**", said
+    return idle.quoted([*each.killers]) or "**survives**", said
 
 
 def _weakest(seen: bool, found: Caught) -> str:
     if found.killed:
-        return _names([*found.killers])
-    fell = _names(found.beside)
+        return idle.quoted([*found.killers])
+    fell = idle.quoted(found.beside)
     return f"{fell}, by figures alone" if seen else f"**unseen** {fell}"
 
 

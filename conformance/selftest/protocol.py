@@ -21,7 +21,7 @@ from fixtures.mutants.protocol import ProtocolMutant
 from fixtures.mutants.protocol.proxy import SOUND, WEAKEST, proxied
 
 BACKEND, MODEL, PROFILE = "vllm-cpu", "scripted", "api"
-QUICK = 6
+QUICK = 7
 """Every so many mutants one is hunted in a quick selftest."""
 
 AT_ONCE = 8

@@ -99,6 +99,29 @@ LIKELY = {"d": 0.05, "b": 0.2, "c": 0.19, "a": 0.5}
             lambda: extensions.made_of("allowed_token_ids", " a", 3, "a a b"),
             Said(Failed, "`allowed_token_ids` lets other tokens through", "' a a a'", "'a a b'"),
         ),
+        (lambda: extensions.side_by_side("<end>", 2, "<end><end>"), None),
+        (
+            lambda: extensions.side_by_side("<end>", 2, "<end> <end>"),
+            Said(
+                Silent,
+                "`spaces_between_special_tokens` is accepted and ignored",
+                "'<end><end>'",
+                "'<end> <end>'",
+            ),
+        ),
+        (
+            lambda: extensions.side_by_side("<end>", 2, "hi"),
+            Said(Silent, "`skip_special_tokens` is accepted and ignored", "'<end><end>'", "'hi'"),
+        ),
+        (
+            lambda: extensions.side_by_side("<end>", 2, "<end>-<end>"),
+            Said(
+                Failed,
+                "`skip_special_tokens` lets other tokens through",
+                "'<end><end>'",
+                "'<end>-<end>'",
+            ),
+        ),
         (
             lambda: extensions.special_shown(
                 "skip_special_tokens", "hi", "hi<end>", ["<end>", "<s>"]

@@ -73,12 +73,15 @@ class Api:
     def prompts(self, body: Body) -> list[list[int]]:
         """Token ids of each prompt, cut as asked."""
         if "messages" in body:
-            found = [self.engine.encode(self.rendered(body))]
+            special = bool(body.get("add_special_tokens", False))
+            found = [self.engine.encode(self.rendered(body), special=special)]
         else:
-            given = body["prompt"]
+            given, special = body["prompt"], body.get("add_special_tokens", True)
             several = isinstance(given, list) and given and not isinstance(given[0], int)
             found = [
-                self.engine.encode(each) if isinstance(each, str) else self._ids(each)
+                self.engine.encode(each, special=special)
+                if isinstance(each, str)
+                else self._ids(each)
                 for each in (given if several else [given])
             ]
         if (length := body.get("truncate_prompt_tokens")) is not None and length >= 0:

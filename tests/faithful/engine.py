@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,18 @@ import fixtures.models
 
 
 class Engine:
-    """The model in transformers, in float32; a prefix is computed once."""
+    """The model in transformers, in float32; a prefix is computed once.
 
-    def __init__(self) -> None:
+    Args:
+        folder: of the scripted model; by default the fixture's, whose tokenizer adds nothing.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         torch.set_num_threads(1)  # of a small model, threads mostly wait for each other
-        self.folder = fixtures.models.path("scripted")
+        self.folder = folder or fixtures.models.path("scripted")
         self._torch = torch
         self._model = AutoModelForCausalLM.from_pretrained(self.folder, dtype=torch.float32).eval()
         self.tokenizer: Any = AutoTokenizer.from_pretrained(self.folder)
@@ -44,9 +49,9 @@ class Engine:
         with self._torch.inference_mode():
             return self._model(self._torch.tensor([ids])).logits[0].double().numpy()
 
-    def encode(self, text: str) -> list[int]:
-        """Token ids of a text."""
-        found: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+    def encode(self, text: str, *, special: bool = False) -> list[int]:
+        """Token ids of a text, with those that the tokenizer adds to each text or without."""
+        found: list[int] = self.tokenizer.encode(text, add_special_tokens=special)
         return found
 
     def decode(self, ids: list[int], *, special: bool) -> str:

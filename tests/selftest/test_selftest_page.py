@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue import known_ids
-from conformance.selftest import alarms, command, kept, met, own, page
+from conformance.selftest import alarms, command, idle, kept, kills, met, own, page
 from conformance.selftest.depths import NAMES, depth
-from conformance.selftest.hunt import Caught
+from conformance.selftest.hunt import Caught, Until
 from conformance.selftest.numerics import Served
 from conformance.targets.errors import TargetError
 
@@ -66,25 +66,52 @@ def test_what_is_not_counted_is_listed_with_its_reason():
 
 
 def test_requirements_that_kill_nothing_are_listed_with_why_they_stay():
-    embeddings = "api/embeddings/order"
-    ids = [KL, TEXT, f"{PAIRS}[many-float32]", f"{PAIRS}[one-float32]", f"{embeddings}[three]"]
-    idle = page.idle(FOUND, ids)
-    assert idle == [TEXT, embeddings]
-    text = page.markdown(FOUND, [*idle, "api/new/thing"])
-    _, _, section = text.partition("## Requirements that kill no mutant")
-    assert "These 3 were measured" in section
-    assert "Of 2 nobody has said why they stay." in section
-    assert f"\n- no reason: `{TEXT}`, `api/new/thing`\n" in section
+    embeddings, new = "api/embeddings/order", "api/new/thing"
+    ids = [KL, TEXT, f"{PAIRS}[many-float32]", f"{PAIRS}[one-float32]", f"{embeddings}[three]", new]
+    section = idle.markdown({"rope-halved": [KL], "keys-only": [PAIRS]}, ids)
+    assert "Of 5 requirements, cases apart, 2 kill a mutant" in section
+    assert "3 kill none. Of 1 nobody has said why they stay." in section
+    assert f"\n- no reason: `{new}`\n" in section
     (line,) = (line for line in section.splitlines() if embeddings in line)
     assert "(`tests/tasks/" in line and TEXT not in line
-    assert "kill no mutant" not in page.markdown(FOUND)
+
+
+def test_of_no_requirement_nobody_knows_why_it_stays():
+    """One that is new and kills nothing wants a mutant or a reason: `kills.py`, `kept.toml`."""
+    assert "no reason" not in idle.markdown()
+
+
+def test_kills_on_file_are_of_today_s_mutants_and_requirements():
+    names = {name for names in command.chosen([]).values() for name in names}
+    known = kills.read()
+    assert set(known) == names
+    assert {id for ids in known.values() for id in ids} <= set(map(kills.without_case, known_ids()))
+
+
+def test_a_mutant_that_was_hunted_on_is_known_anew(tmp_path):
+    before = {"keys-only": ["a/one", "b/two"], "gone": ["a/one"], "rope-halved": ["a/one"]}
+    found = [Caught("keys-only", {"c/three[x]": "", "c/three[y]": ""}), Caught("rope-halved")]
+    today = ["rope-halved", "keys-only"]
+    first = kills.merged(before, found, Until.KILLED, today)
+    assert first == {"keys-only": ["a/one", "b/two", "c/three"], "rope-halved": ["a/one"]}
+    anew = kills.merged(before, found, Until.NEAR, today)
+    assert anew == {"keys-only": ["c/three"]}
+    kills.write(first, tmp_path / "kills.tsv")
+    assert kills.read(tmp_path / "kills.tsv") == first
+    assert kills.read(tmp_path / "none.tsv") == {}
+
+
+def test_what_was_found_is_taken_into_a_file(tmp_path):
+    file = tmp_path / "kills.tsv"
+    command.note(FOUND, Until.KILLED, file)
+    assert kills.read(file) == {"keys-only": [PAIRS], "rope-halved": [KL], "scale-ignored": [KL]}
 
 
 def test_each_reason_to_keep_a_requirement_speaks_of_some_and_names_what_there_is():
     ids = known_ids()
     for each in kept.kept():
         assert all(any(re.match(part, id) for id in ids) for part in each.ids), each
-        assert not each.shown or (ROOT / each.shown).exists(), each
+        assert (ROOT / each.shown).exists(), each
 
 
 def test_the_page_on_file_is_of_today_s_mutants():
@@ -96,7 +123,7 @@ def test_the_page_on_file_is_of_today_s_mutants():
 
 
 def test_what_is_kept_by_hand_is_renewed_alone():
-    text = page.markdown(FOUND, ["api/new/thing"])
+    text = page.markdown(FOUND)
     old = text
     for section in (met, alarms, own):
         head, _, rest = section.markdown().partition("\n|")

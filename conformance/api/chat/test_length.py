@@ -10,6 +10,7 @@ from conformance.api.prompts import Prompts
 from conformance.compare import texts, vocabulary
 from conformance.compare.tokens import Tokenizer
 from conformance.requirements import MUST, requirement
+from conformance.targets.server import ServerTarget
 
 LONG = 300
 """Tokens: more than 256, which is some servers' own limit."""
@@ -52,6 +53,24 @@ def test_long_answer(ask: Ask, prompts: Prompts) -> None:
     wanted = min(prompts.long_tokens, LONG)
     answer = answers.chat(ask.chat(prompts.long, max_tokens=wanted))
     texts.cut(answer.usage.completion_tokens, answer.finish_reason, wanted, "max_tokens")
+
+
+@requirement(
+    "api/chat/max-tokens-left-out",
+    MUST,
+    source="OpenAI chat.completions.create: max_completion_tokens, optional; vLLM: up to the "
+    "context length",
+    profiles=("api",),
+    honours="messages",
+)
+def test_max_tokens_left_out(ask: Ask, target: ServerTarget, prompts: Prompts) -> None:
+    """Without `max_tokens` an answer MUST run to the model's own end.
+
+    Most programs leave it out; a server that then cuts at some default loses the end of each
+    longer answer.
+    """
+    answer = answers.chat(ask.chat(prompts.whole, max_tokens=OMIT))
+    texts.uncut(answer.finish_reason, answer.usage.total_tokens, target.max_model_len)
 
 
 @requirement(
