@@ -316,7 +316,12 @@ def selftest(
     workers: Annotated[int, typer.Option("-n", min=1, help="Mutants hunted at once.")] = 2,
     kills: Annotated[
         Path | None,
-        typer.Option(help="Take into this file what killed what, beside what is there already."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            writable=True,
+            help="Take into this file what killed what, beside what is there already.",
+        ),
     ] = None,
     as_list: Annotated[bool, typer.Option("--list", help="Only list the mutants.")] = False,
     as_markdown: Annotated[

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -136,6 +136,11 @@ def of_model(stated: Requirement, model: str) -> Requirement:
         return stated
     name, bracket, case = stated.id.partition("[")
     return replace(stated, id=f"{name}[{model}-{case}" if bracket else f"{name}[{model}]")
+
+
+def base(ids: Iterable[str]) -> list[str]:
+    """Ids without their cases, each once."""
+    return list(dict.fromkeys(id.partition("[")[0] for id in ids))
 
 
 def _docstring(function: Callable[..., Any], id: str) -> tuple[str, str]:

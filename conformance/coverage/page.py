@@ -10,6 +10,7 @@ from conformance.coverage.claims import ASPECTS, WHOLE
 from conformance.coverage.differences import explained
 from conformance.coverage.subjects import ALIASES, Subject
 from conformance.coverage.table import Cell, Row, State, Table
+from conformance.requirements import base
 from fixtures.openai import operations as described
 from fixtures.openai import source
 
@@ -69,11 +70,6 @@ def summary_rows(table: Table) -> Iterator[list[str]]:
 
 SUMMARY = ("operation", "rows", *State, *ASPECTS)
 """Columns of `summary_rows`."""
-
-
-def base(ids: Iterable[str]) -> list[str]:
-    """Ids without their cases, each once."""
-    return list(dict.fromkeys(id.partition("[")[0] for id in ids))
 
 
 def _sources() -> list[str]:

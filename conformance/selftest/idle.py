@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from conformance import catalogue
+from conformance.requirements import base
 from conformance.selftest import kept, kills
 
 HEAD = """
@@ -12,8 +13,8 @@ HEAD = """
 
 Of {stated} requirements, cases apart, {killing} kill a mutant: first of all, as above, or where the
 mutants of the protocol and of the tasks are hunted on among what is near to what they alter
-(`conformance/selftest/kills.tsv`). {left} kill none.{without} Those below
-fall in a test of the suite's own, and stay for the reason before them:
+(`conformance/selftest/kills.tsv`). {left} kill none.{without} Those below stay for the reason
+before them; the tests that it names make them fall, or what they judge by.
 
 """
 
@@ -21,7 +22,7 @@ fall in a test of the suite's own, and stay for the reason before them:
 def idle(known: Mapping[str, Iterable[str]], ids: Iterable[str]) -> list[str]:
     """Requirements that killed nothing: of those whose ids these are, without their cases."""
     killers = {id for some in known.values() for id in some}
-    return [id for id in dict.fromkeys(map(kills.without_case, ids)) if id not in killers]
+    return [id for id in base(ids) if id not in killers]
 
 
 def markdown(
@@ -35,7 +36,7 @@ def markdown(
     """
     every = [each.id for each in catalogue.requirements()] if ids is None else ids
     left = idle(kills.read() if known is None else known, every)
-    stated = len(set(map(kills.without_case, every)))
+    stated = len(base(every))
     reasons, without = kept.sorted_out(left)
     told = f" Of {len(without)} nobody has said why they stay." if without else ""
     head = HEAD.format(stated=stated, killing=stated - len(left), left=len(left), without=told)

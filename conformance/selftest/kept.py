@@ -19,7 +19,7 @@ class Kept:
     Attributes:
         ids: what their ids begin with, regular expressions.
         why: a sentence.
-        shown: a file of tests that makes them fall.
+        shown: a file of tests that makes them fall, or what they judge by.
     """
 
     ids: tuple[str, ...]

@@ -9,6 +9,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from conformance.requirements import base
 from conformance.selftest.hunt import Caught, Until
 
 FILE = Path(__file__).with_name("kills.tsv")
@@ -17,11 +18,6 @@ HEAD = ("mutant", "requirement")
 
 Kills = dict[str, list[str]]
 """Requirements by mutant, both in order; a requirement stands for all of its cases."""
-
-
-def without_case(id: str) -> str:
-    """The id of a requirement, whichever of its cases is meant."""
-    return id.partition("[")[0]
 
 
 def read(file: Path = FILE) -> Kills:
@@ -46,7 +42,7 @@ def merged(
     """
     kills = {name: set(ids) for name, ids in before.items()}
     for each in found:
-        ids = set(map(without_case, each.killers))
+        ids = set(base(each.killers))
         kills[each.name] = ids | (kills.get(each.name, set()) if until is Until.KILLED else set())
     return {name: sorted(kills[name]) for name in sorted(set(today)) if kills.get(name)}
 

@@ -31,7 +31,7 @@ def markdown(found: Mapping[Depth, Sequence[Caught]]) -> str:
 def renewed(text: str) -> str:
     """A page with the sections as they are to be that no mutant is hunted for: its end."""
     rest = _rest()
-    return text.partition(rest[: rest.index("\n\n", 1)])[0] + rest
+    return text.partition(rest.partition("\n\n")[0])[0] + rest
 
 
 def _rest() -> str:

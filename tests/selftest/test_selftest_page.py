@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue import known_ids
+from conformance.requirements import base
 from conformance.selftest import alarms, command, idle, kept, kills, met, own, page
 from conformance.selftest.depths import NAMES, depth
 from conformance.selftest.hunt import Caught, Until
@@ -85,7 +86,7 @@ def test_kills_on_file_are_of_today_s_mutants_and_requirements():
     names = {name for names in command.chosen([]).values() for name in names}
     known = kills.read()
     assert set(known) == names
-    assert {id for ids in known.values() for id in ids} <= set(map(kills.without_case, known_ids()))
+    assert {id for ids in known.values() for id in ids} <= set(base(known_ids()))
 
 
 def test_a_mutant_that_was_hunted_on_is_known_anew(tmp_path):
