@@ -14,7 +14,8 @@ from typing import Any
 from conformance.api import expect
 from conformance.api.ask import OMIT, Ask
 from conformance.api.prompts import COUNT, GREETING
-from conformance.outcomes import Failed, Inconclusive
+from conformance.compare.vocabulary import known_length
+from conformance.outcomes import Failed
 from conformance.targets.client import Response
 from conformance.targets.server import ServerTarget
 
@@ -148,13 +149,7 @@ def context_length(target: ServerTarget) -> int:
     Raises:
         Inconclusive: the server's list of models does not say.
     """
-    if target.max_model_len is None:
-        raise Inconclusive(
-            "The context length is not known: --max-model-len N, or `max_model_len` in the list of "
-            "models, would decide",
-            cause="The server does not say its context length",
-        )
-    return target.max_model_len
+    return known_length(target.max_model_len)
 
 
 def too_long(tokens: int) -> list[dict[str, str]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from openai.types import CompletionUsage
 
 from conformance.compare.vocabulary import known_length
-from conformance.outcomes import Failed, Inconclusive, Silent
+from conformance.outcomes import Failed, Inconclusive, Silent, Unsupported
 
 NOT_REPEATED = "Greedy answers do not repeat"
 
@@ -66,24 +66,44 @@ def cut_by_default(tokens: int, finish_reason: str, limit: int) -> None:
         )
 
 
-def uncut(finish_reason: str, total_tokens: int, context: int | None) -> None:
+def uncut(
+    finish_reason: str, total_tokens: int, context: int | None, longer: Callable[[], int]
+) -> None:
     """An answer that was given no limit ran to the model's own end.
 
     Args:
         total_tokens: of prompt and answer.
         context: how many there may be, if that is known.
+        longer: asks again for one token more than came, and counts those of prompt and answer;
+            called only where the answer was cut in a context that is not known.
 
     Raises:
         Failed: it was cut before the context was full.
         Inconclusive: the model filled the context, or nobody knows whether it did.
     """
-    if finish_reason == "length" and total_tokens < known_length(context):
-        raise Failed(
-            "An answer without a limit of its own is cut all the same",
-            expected=f"its own end, or {context} tokens with the prompt",
-            actual=f"cut at {total_tokens} tokens with the prompt",
-        )
+    if finish_reason == "length":
+        _cut_in_full_context(total_tokens, context, longer)
     ended(finish_reason)
+
+
+def _cut_in_full_context(total_tokens: int, context: int | None, longer: Callable[[], int]) -> None:
+    """There was no room for one token more. Raises as `uncut`."""
+    message = "An answer without a limit of its own is cut all the same"
+    actual = f"cut at {total_tokens} tokens with the prompt"
+    if context is not None:
+        if total_tokens < context:
+            expected = f"its own end, or {context} tokens with the prompt"
+            raise Failed(message, expected=expected, actual=actual)
+        return
+    try:
+        more = longer()
+    except (Failed, Unsupported):
+        more = total_tokens  # the request may have been one for too much
+    if more > total_tokens:
+        raise Failed(
+            message, expected="its own end", actual=f"{actual}, and at {more} when asked for more"
+        )
+    known_length(context)
 
 
 def ended(finish_reason: str) -> None:

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from openai.types import CompletionUsage
 from verdicts import Said, said
 
 from conformance.compare import texts
-from conformance.outcomes import Failed, Inconclusive, Silent
+from conformance.outcomes import Failed, Inconclusive, Silent, Unsupported
 
 
 def usage(prompt: int, completion: int, total: int) -> CompletionUsage:
     return CompletionUsage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=total)
+
+
+def unasked() -> int:
+    raise AssertionError("nothing is left to ask")
+
+
+def raising(error: Exception) -> Callable[[], int]:
+    def longer() -> int:
+        raise error
+
+    return longer
+
+
+UNKNOWN_CONTEXT = Said(
+    Inconclusive,
+    "The context length is not known: --max-model-len N, or `max_model_len` in the list of models, "
+    "would decide",
+    cause="The server does not say its context length",
+)
 
 
 @pytest.mark.parametrize(
@@ -50,19 +71,25 @@ def usage(prompt: int, completion: int, total: int) -> CompletionUsage:
                 cause="The model's own answer does not allow the check",
             ),
         ),
-        (lambda: texts.uncut("stop", 20, 64), None),
-        (lambda: texts.uncut("stop", 20, None), None),
+        (lambda: texts.uncut("stop", 20, 64, unasked), None),
+        (lambda: texts.uncut("stop", 20, None, unasked), None),
         (
-            lambda: texts.uncut("length", 20, None),
+            lambda: texts.uncut("length", 20, None, lambda: 21),
             Said(
-                Inconclusive,
-                "The context length is not known: --max-model-len N, or `max_model_len` in the "
-                "list of models, would decide",
-                cause="The server does not say its context length",
+                Failed,
+                "An answer without a limit of its own is cut all the same",
+                "its own end",
+                "cut at 20 tokens with the prompt, and at 21 when asked for more",
             ),
         ),
+        (lambda: texts.uncut("length", 20, None, lambda: 20), UNKNOWN_CONTEXT),
         (
-            lambda: texts.uncut("length", 63, 64),
+            lambda: texts.uncut("length", 20, None, raising(Unsupported("Refused"))),
+            UNKNOWN_CONTEXT,
+        ),
+        (lambda: texts.uncut("length", 20, None, raising(Failed("500"))), UNKNOWN_CONTEXT),
+        (
+            lambda: texts.uncut("length", 63, 64, unasked),
             Said(
                 Failed,
                 "An answer without a limit of its own is cut all the same",
@@ -71,7 +98,7 @@ def usage(prompt: int, completion: int, total: int) -> CompletionUsage:
             ),
         ),
         (
-            lambda: texts.uncut("length", 64, 64),
+            lambda: texts.uncut("length", 64, 64, unasked),
             Said(
                 Inconclusive,
                 "The answer did not end within its tokens: a model that ends it would decide",
@@ -79,7 +106,7 @@ def usage(prompt: int, completion: int, total: int) -> CompletionUsage:
             ),
         ),
         (
-            lambda: texts.uncut("tool_calls", 20, 64),
+            lambda: texts.uncut("tool_calls", 20, 64, unasked),
             Said(
                 Failed,
                 "An answer that ended by itself gives another finish reason",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conformance.api import answers
@@ -69,8 +71,17 @@ def test_max_tokens_left_out(ask: Ask, target: ServerTarget, prompts: Prompts) -
     Most programs leave it out; a server that then cuts at some default loses the end of each
     longer answer.
     """
-    answer = answers.chat(ask.chat(prompts.whole, max_tokens=OMIT))
-    texts.uncut(answer.finish_reason, answer.usage.total_tokens, target.max_model_len)
+
+    def said(limit: Any) -> answers.Answer:
+        return answers.chat(ask.chat(prompts.whole, max_tokens=limit))
+
+    answer = said(OMIT)
+    texts.uncut(
+        answer.finish_reason,
+        answer.usage.total_tokens,
+        target.max_model_len,
+        lambda: said(answer.usage.completion_tokens + 1).usage.total_tokens,
+    )
 
 
 @requirement(

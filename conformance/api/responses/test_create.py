@@ -11,7 +11,7 @@ from conformance.api.ask import OMIT, Ask
 from conformance.api.prompts import GREETING, Prompts
 from conformance.api.responses import judging, reading
 from conformance.api.responses.asking import Responses
-from conformance.api.responses.reading import LOGPROBS
+from conformance.api.responses.reading import LOGPROBS, Said
 from conformance.compare import logprobs, texts
 from conformance.requirements import MUST, SHOULD, requirement
 from conformance.targets.server import ServerTarget
@@ -103,8 +103,17 @@ def test_max_output_tokens_left_out(
     Most programs leave it out; a server that then cuts at some default loses the end of each
     longer answer.
     """
-    said = responses.say(prompts.whole, max_output_tokens=OMIT)
-    texts.uncut(said.reason, said.usage.total_tokens, target.max_model_len)
+
+    def said(limit: Any) -> Said:
+        return responses.say(prompts.whole, max_output_tokens=limit)
+
+    answer = said(OMIT)
+    texts.uncut(
+        answer.reason,
+        answer.usage.total_tokens,
+        target.max_model_len,
+        lambda: said(answer.usage.output_tokens + 1).usage.total_tokens,
+    )
 
 
 @requirement(
