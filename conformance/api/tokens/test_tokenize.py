@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.api import expect
+from conformance.api.invalid import context_length
 from conformance.api.prompts import Prompts, assistant
 from conformance.api.tokens.asking import Tokens
 from conformance.api.tokens.texts import HOSTILE
@@ -83,7 +84,7 @@ def test_context_length(tokens: Tokens, target: ServerTarget) -> None:
     """
     expect.same(
         tokens.tokenize(prompt="Hi").max_model_len,
-        vocabulary.known_length(target.max_model_len),
+        context_length(target),
         what="`max_model_len`",
     )
 
