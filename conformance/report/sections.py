@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from conformance.evidence import Result
@@ -44,39 +44,25 @@ class Section:
         return [result for group in self.groups for result in group.results]
 
 
-def _is(outcome: Outcome) -> Callable[[Result], bool]:
-    return lambda result: result.outcome is outcome
-
-
-def _refused(*, counting: bool) -> Callable[[Result], bool]:
-    return lambda result: (
-        result.outcome is Outcome.UNSUPPORTED
-        and counts_against(result.outcome, result.level) is counting
-    )
-
-
-_ORDER: list[tuple[str, Outcome, str, str, Callable[[Result], bool]]] = [
+_ORDER: list[tuple[str, Outcome, str, str]] = [
     (
         "silent",
         Outcome.SILENT,
         "Silent departures",
         "The target answered 200 and did not do what was asked. "
         "Nobody notices these until production.",
-        _is(Outcome.SILENT),
     ),
     (
         "fail",
         Outcome.FAIL,
         "Failures",
         "The requirement does not hold.",
-        _is(Outcome.FAIL),
     ),
     (
         "unsupported",
         Outcome.UNSUPPORTED,
         "Unsupported, but required",
         "The target refused honestly, and a MUST needs it.",
-        _refused(counting=True),
     ),
     (
         "error",
@@ -84,40 +70,38 @@ _ORDER: list[tuple[str, Outcome, str, str, Callable[[Result], bool]]] = [
         "Errors of the suite",
         "The suite, a fixture or the environment failed. The target is not blamed; "
         "the run is void.",
-        _is(Outcome.ERROR),
     ),
     (
         "inconclusive",
         Outcome.INCONCLUSIVE,
         "Inconclusive",
         "The evidence cannot decide. Each says what would.",
-        _is(Outcome.INCONCLUSIVE),
     ),
     (
         "refused",
         Outcome.UNSUPPORTED,
         "Unsupported, and allowed to be",
         "The target refused honestly what is not a MUST. Not counted.",
-        _refused(counting=False),
     ),
     (
         "waived",
         Outcome.WAIVED,
         "Waived as known failures",
         "Listed in the known-failures file with a reason. Shown, not counted.",
-        _is(Outcome.WAIVED),
     ),
 ]
 
 
 def sections(results: Iterable[Result]) -> list[Section]:
     """All results but PASS, in the order that a reader needs; empty sections are left out."""
-    results = list(results)
-    filled = []
-    for key, outcome, title, meaning, belongs in _ORDER:
-        if groups := _by_cause(filter(belongs, results)):
-            filled.append(Section(key, outcome, title, meaning, groups))
-    return filled
+    told: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        told[_key(result)].append(result)
+    return [
+        Section(key, outcome, title, meaning, _by_cause(told[key]))
+        for key, outcome, title, meaning in _ORDER
+        if key in told
+    ]
 
 
 def message_beyond_cause(result: Result, group: Group) -> str:
@@ -126,6 +110,13 @@ def message_beyond_cause(result: Result, group: Group) -> str:
     rest = result.message.removeprefix(said)
     # Only a whole sentence is taken off: a cause can be the beginning of a longer first word.
     return rest.lstrip(". \n") if rest[:1] in ("", ".") else result.message
+
+
+def _key(result: Result) -> str:
+    """The section that a result belongs to; PASS has none."""
+    if result.outcome is Outcome.UNSUPPORTED and not counts_against(result.outcome, result.level):
+        return "refused"
+    return result.outcome.lower()
 
 
 def _by_cause(results: Iterable[Result]) -> list[Group]:

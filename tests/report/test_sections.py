@@ -38,6 +38,19 @@ def test_the_widest_cause_comes_first() -> None:
     assert silent.groups[0].cause == "The server accepts sampling parameters and ignores them"
 
 
+def test_causes_of_one_width_are_in_the_order_of_the_alphabet() -> None:
+    causes = ["Seeds are ignored", "Beams are ignored", "Stop strings leak", "Seeds are ignored"]
+    told = sections(
+        result(f"api/chat/{number}", Level.MUST, Outcome.FAIL, cause)
+        for number, cause in enumerate(causes)
+    )
+    assert [(group.cause, len(group.results)) for group in told[0].groups] == [
+        ("Seeds are ignored", 2),
+        ("Beams are ignored", 1),
+        ("Stop strings leak", 1),
+    ]
+
+
 def test_a_result_without_cause_is_still_told() -> None:
     bare = result("api/chat/bare", Level.MUST, Outcome.ERROR, cause="")
     assert sections([bare])[0].groups[0].cause == "No cause was given"
@@ -49,6 +62,10 @@ def test_a_result_without_cause_is_still_told() -> None:
         ("It leaks", "It leaks. At the third token.", "At the third token."),
         ("It leaks", "It leaks.", ""),
         ("It leaks", "It leaks", ""),
+        ("It leaks.", "It leaks. At the third token.", "At the third token."),
+        ("It leaks", "It leaks.\n\nXML is cut.", "XML is cut."),
+        ("... is missing", "... is missing. Always.", "Always."),
+        ("The id ends in X", "The id ends in X. Always.", "Always."),
         ("It leak", "It leaks. Often.", "It leaks. Often."),
         ("Stop strings", "It leaks.", "It leaks."),
     ],
